@@ -1,0 +1,117 @@
+//! What is wrong with a configuration, where, and what would be right.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// Where something stands: a key in a file, or in the environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Location {
+    /// The file; `None` for what no file says (a default, the environment, the command line).
+    pub file: Option<Arc<PathBuf>>,
+    /// Line and column, both from 1; `None` where the place is the whole file.
+    pub position: Option<(u32, u32)>,
+    /// The key path, such as `upstreams.shop.timeout` or `routes[2].get`; for a descriptor the full
+    /// name of the method or message.
+    pub key: String,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located<T> {
+    pub value: T,
+    pub at: Location,
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can, though it may not do what was meant.
+    Warning,
+}
+
+/// One thing that is wrong, with its place and its remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub severity: Severity,
+    pub at: Location,
+    /// What is wrong, as a sentence without a full stop.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// An error at a place.
+    #[must_use]
+    pub fn error(at: Location, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, at, message: message.into(), help: None }
+    }
+
+    /// A warning at a place.
+    #[must_use]
+    pub fn warning(at: Location, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(at, message) }
+    }
+
+    /// Adds what would be right.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The form of `--format json`, of the admin listener's answers and of golden files.
+impl Serialize for Problem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut fields = serializer.serialize_struct("Problem", 7)?;
+        fields.serialize_field("severity", &self.severity)?;
+        fields.serialize_field("file", &self.at.file.as_deref())?;
+        fields.serialize_field("line", &self.at.position.map(|(line, _)| line))?;
+        fields.serialize_field("column", &self.at.position.map(|(_, column)| column))?;
+        fields.serialize_field("key", &self.at.key)?;
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("help", &self.help)?;
+        fields.end()
+    }
+}
+
+/// `file:line:column: key`, as far as known: the form that editors and terminals make clickable.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        if let Some(file) = &self.file {
+            write!(f, "{}", file.display())?;
+            separator = ": ";
+        }
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+            separator = ": ";
+        }
+        if !self.key.is_empty() {
+            write!(f, "{separator}{}", self.key)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{severity}: {}: {}", self.at, self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}

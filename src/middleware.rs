@@ -1,0 +1,1 @@
+//! Layers around the gateway: the rings, in one list.

@@ -1,0 +1,1 @@
+//! Path templates and the router: strings only; it matches paths and returns `T`.

@@ -1,0 +1,20 @@
+//! The waist: what every client language becomes and what every upstream answers.
+//!
+//! Look here for the types that all layers share: [`Call`], [`Reply`], [`Caller`], [`Status`],
+//! [`Code`], [`Metadata`], [`Deadline`] and gRPC's message [`envelope`].
+//! This layer knows no sockets, no descriptors and no configuration.
+
+mod call;
+mod code;
+pub mod deadline;
+pub mod envelope;
+mod error_details;
+pub mod metadata;
+mod status;
+pub mod trailers;
+
+pub use call::{Call, CallPolicy, Caller, Frame, Kind, Message, Messages, Method, Reply, ReplyStream};
+pub use code::Code;
+pub use deadline::Deadline;
+pub use metadata::Metadata;
+pub use status::{Any, FieldViolation, Origin, Status};

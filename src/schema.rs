@@ -1,0 +1,1 @@
+//! Descriptors, read into flat tables.

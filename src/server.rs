@@ -1,0 +1,1 @@
+//! Sockets: listeners, TLS, connections, drain, the admin listener.

@@ -1,0 +1,1 @@
+//! ProtoJSON to protobuf and back, by compiled plans: bytes in, bytes out.

@@ -1,0 +1,1 @@
+//! The pool of connections to gRPC services; it implements `rpc::Caller`.
