@@ -20,10 +20,14 @@ fn schema() -> Result<(), Failure> {
         .open_files([
             "google/api/httpbody.proto",
             "google/api/annotations.proto",
+            "google/api/client.proto",
+            "google/api/field_behavior.proto",
+            "google/api/resource.proto",
             "google/protobuf/empty.proto",
             "google/protobuf/field_mask.proto",
             "google/protobuf/struct.proto",
             "google/protobuf/wrappers.proto",
+            "google/rpc/code.proto",
             "google/rpc/error_details.proto",
             "google/rpc/status.proto",
         ])?

@@ -11,6 +11,8 @@ mod descriptor;
 mod features;
 pub mod field_path;
 mod http_rule;
+pub mod load;
+mod proto_source;
 
 mod tables;
 
@@ -19,3 +21,6 @@ pub use http_rule::HttpRule;
 pub use tables::{
     Cardinality, Enum, EnumId, Field, FieldType, Idempotency, Message, MessageId, Method, MethodId, Schema,
 };
+
+#[cfg(test)]
+mod tests;
