@@ -18,6 +18,14 @@ pub struct Location {
     pub key: String,
 }
 
+impl Location {
+    /// The same place without its key, to be named in a sentence about that key.
+    #[must_use]
+    pub fn without_key(&self) -> Self {
+        if self.file.is_none() { self.clone() } else { Self { key: String::new(), ..self.clone() } }
+    }
+}
+
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located<T> {
