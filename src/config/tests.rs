@@ -10,6 +10,7 @@ use super::{Kind, Loaded, Source, load};
 
 mod golden;
 mod hostile;
+mod shipped;
 mod whole;
 
 /// The folder of golden files.
