@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
-use super::model::{Config, Listen, SchemaSource, Upstream};
+use super::model::{Address, Config, Endpoint, Listen, SchemaSource, Upstream};
 use super::problem::{Located, Location, Problem};
 use super::raw::Raw;
 
@@ -17,6 +17,7 @@ pub(super) fn check(config: &Config, raw: &Raw) {
     listeners(config, &mut problems);
     services(&config.upstreams, &mut problems);
     catch_all(&config.upstreams, &mut problems);
+    unused_tls(&config.upstreams, &mut problems);
     selectors(config, &mut problems);
     files(config, &mut problems);
     for problem in problems {
@@ -72,6 +73,17 @@ fn catch_all(upstreams: &[Upstream], problems: &mut Vec<Problem>) {
             format!("`{}` and `{}` both take all services that no other claims", first.name, second.name);
         let help = format!("add services = [\"pkg.Service\"] here or at {}", first.at);
         problems.push(Problem::error(second.at.clone(), message).help(help));
+    }
+}
+
+/// `http` endpoints know no TLS: it was hardly meant to be left unused.
+fn unused_tls(upstreams: &[Upstream], problems: &mut Vec<Problem>) {
+    let is_plain = |endpoint: &Located<Endpoint>| matches!(endpoint.value.address, Address::Http { .. });
+    for upstream in upstreams.iter().filter(|upstream| upstream.endpoints.iter().all(is_plain)) {
+        if upstream.tls.is_some() && !upstream.endpoints.is_empty() {
+            let message = "`tls` is set, but all endpoints are http";
+            problems.push(Problem::warning(upstream.at.clone(), message).help("write https:// endpoints"));
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Look here for what strings, numbers and lists may look like and for how a wrong one is told. Which
 //! keys there are is not known here.
 
+use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -104,8 +106,11 @@ impl<'t> Entry<'t> {
         }
     }
 
-    /// A whole number between two bounds, both included.
-    pub fn integer(&self, least: i64, most: i64) -> Option<i64> {
+    /// A whole number within a range.
+    pub fn number<T>(&self, range: &RangeInclusive<T>) -> Option<T>
+    where
+        T: TryFrom<i64> + PartialOrd + fmt::Display,
+    {
         let number = match (self.value, self.variable()) {
             (ValueKind::I64(number), _) => Some(*number),
             (_, text) => text.and_then(|text| text.parse().ok()),
@@ -113,10 +118,13 @@ impl<'t> Entry<'t> {
         let Some(number) = number else {
             return self.not_a("a whole number", "write it without quotes and without a fraction");
         };
-        if (least..=most).contains(&number) {
-            return Some(number);
+        match T::try_from(number) {
+            Ok(number) if range.contains(&number) => Some(number),
+            _ => {
+                let help = format!("write a number from {} to {}", range.start(), range.end());
+                self.wrong(format!("{number} is out of range"), help)
+            }
         }
-        self.wrong(format!("{number} is out of range"), format!("write a number from {least} to {most}"))
     }
 
     pub fn duration(&self) -> Option<Duration> {

@@ -24,6 +24,9 @@ use place::Places;
 use super::problem::{Location, Problem};
 use super::source::{Kind, Source};
 
+/// More workers than any machine has cores is a slip, and each has threads and sockets.
+pub(super) const MOST_WORKERS: usize = 1024;
+
 /// What the sources say together.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
@@ -64,7 +67,7 @@ pub(super) fn read(source: &Source) -> Raw {
 /// The defaults of keys that always have a value. Those of policy keys are in `policy`, where a key can
 /// be absent on one level and present on the next.
 fn defaults() -> [(&'static str, Value); 5] {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
     [
         ("collisions", Value::from("error")),
         ("server.listen", Value::from("127.0.0.1:8080")),

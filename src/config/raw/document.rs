@@ -65,10 +65,9 @@ impl Document<'_, '_> {
     /// Whether the parser made this of a line it could not read; a value never stands before its key,
     /// but that of a header does.
     fn is_guess(&self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> bool {
-        let is_table = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
-        let line = |offset| self.text.position(offset).0;
-        let misplaced = !is_table && value.span().start < key.span().end;
-        misplaced || self.broken.contains(&line(key.span().start))
+        let may_be_header = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
+        let (line, _) = self.text.position(key.span().start);
+        self.broken.contains(&line) || !may_be_header && value.span().start < key.span().end
     }
 
     /// Notes the place of a key; false when another file has set it already.

@@ -3,6 +3,7 @@
 //! Values stay text here; the reader of a key parses them to its type. Whether such a key exists is
 //! not known here either.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,41 +29,61 @@ pub(super) fn read(variables: &[(String, String)], files: &[Layer], raw: &mut Ra
     variables.sort();
     let mut table = Table::new();
     for (name, text) in variables {
-        if let Some(keys) = key_path(name, files, raw) {
-            insert(&mut table, &keys, text);
+        let at = Location { key: name.clone(), ..Location::default() };
+        match key_path(name, files).and_then(|keys| claim(&keys, &at, raw).map(|()| keys)) {
+            Ok(keys) => insert(&mut table, &keys, text),
+            Err(message) => raw.report(Problem::error(at, message)),
         }
     }
     Layer(table)
 }
 
 fn is_key(name: &str) -> bool {
-    name.starts_with(PREFIX) && !COMMAND_LINE.contains(&name)
+    name.starts_with(PREFIX) && !COMMAND_LINE.contains(&name) && !is_service_link(name)
 }
 
-/// The key path of a variable, whose place is noted; none when it cannot have one.
-fn key_path(name: &str, files: &[Layer], raw: &mut Raw) -> Option<Vec<String>> {
-    let at = Location { key: name.to_owned(), ..Location::default() };
+/// Kubernetes gives every container variables for every Service: of one that is called `transom`,
+/// `TRANSOM_SERVICE_HOST`, `TRANSOM_SERVICE_PORT_HTTP`, `TRANSOM_PORT` and `TRANSOM_PORT_80_TCP_ADDR` (its
+/// "Discovering services", and the links of Docker before it). They are nobody's mistake.
+fn is_service_link(name: &str) -> bool {
+    let words: Vec<&str> = name.split('_').collect();
+    let is_link = |pair: &[&str]| match pair {
+        ["SERVICE", "HOST" | "PORT"] => true,
+        ["PORT", port] => port.parse::<u16>().is_ok(),
+        _ => false,
+    };
+    // Two underscores in a row are ours: they stand between the keys of tables.
+    !name.contains(SEPARATOR) && (words.ends_with(&["PORT"]) || words.windows(2).any(is_link))
+}
+
+/// The key path of a variable.
+fn key_path(name: &str, files: &[Layer]) -> Result<Vec<String>, String> {
     let mut tables: Vec<&Table> = files.iter().map(|layer| &layer.0).collect();
     let mut keys = Vec::new();
-    for word in name.strip_prefix(PREFIX)?.split(SEPARATOR) {
-        let key = as_written(word, &tables);
+    for word in name.strip_prefix(PREFIX).unwrap_or(name).split(SEPARATOR) {
+        let key = as_written(word, &tables)?;
         tables = tables.iter().filter_map(|table| inner_table(table, &key)).collect();
         keys.push(key);
     }
-    let top = keys.first()?;
-    if JOINED.contains(&top.as_str()) || top == "include" {
-        raw.report(Problem::error(at, format!("`{top}` can be set in a file only")));
-        return None;
+    match keys.first() {
+        Some(top) if JOINED.contains(&top.as_str()) || top == "include" => {
+            Err(format!("`{top}` can be set in a file only"))
+        }
+        _ => Ok(keys),
     }
-    claim(&keys, at, raw).then_some(keys)
 }
 
 /// A key as the files write it, for variables know neither lower case nor dashes; what no file has is
 /// in lower case.
-fn as_written(word: &str, tables: &[&Table]) -> String {
+fn as_written(word: &str, tables: &[&Table]) -> Result<String, String> {
     let folded = fold(word);
-    let written = tables.iter().flat_map(|table| table.keys()).filter(|key| fold(key) == folded).min();
-    written.cloned().unwrap_or_else(|| word.to_ascii_lowercase())
+    let alike = tables.iter().flat_map(|table| table.keys()).filter(|key| fold(key) == folded);
+    let alike: BTreeSet<&String> = alike.collect();
+    match (alike.first(), alike.last()) {
+        (Some(one), Some(other)) if one != other => Err(format!("can mean `{one}` and `{other}`")),
+        (Some(one), _) => Ok((*one).clone()),
+        _ => Ok(word.to_ascii_lowercase()),
+    }
 }
 
 fn fold(key: &str) -> String {
@@ -76,23 +97,24 @@ fn inner_table<'t>(table: &'t Table, key: &str) -> Option<&'t Table> {
     }
 }
 
-/// Notes the place of a key and of the tables that it makes; false where one of them is no table.
-fn claim(keys: &[String], at: Location, raw: &mut Raw) -> bool {
+/// Notes the place of a key and of the tables that it makes, unless one of them is no table.
+fn claim(keys: &[String], at: &Location, raw: &mut Raw) -> Result<(), String> {
     let mut path = String::new();
     for (index, key) in keys.iter().enumerate() {
         path = child(&path, key);
         let is_table = index + 1 < keys.len();
         match raw.places.get(&path) {
             Some(place) if is_table && !place.is_table => {
-                let help = format!("see {}", place.at);
-                raw.report(Problem::error(at, format!("`{path}` is no table")).help(help));
-                return false;
+                return Err(format!("`{path}` is no table, see {}", place.at));
+            }
+            Some(place) if !is_table && place.is_environment => {
+                return Err(format!("set twice, see {}", place.at));
             }
             Some(_) if is_table => {}
             _ => raw.places.set(path.clone(), place(at.clone(), is_table)),
         }
     }
-    true
+    Ok(())
 }
 
 fn place(at: Location, is_table: bool) -> Place {
@@ -117,4 +139,28 @@ fn insert(table: &mut Table, keys: &[String], text: &str) {
 pub(in crate::config) fn variable(path: &str) -> String {
     let words: Vec<String> = path.split('.').map(fold).collect();
     format!("{PREFIX}{}", words.join(SEPARATOR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_service_link;
+
+    #[test]
+    fn service_links_are_told_from_keys() {
+        for link in [
+            "TRANSOM_SERVICE_HOST",
+            "TRANSOM_SERVICE_PORT",
+            "TRANSOM_SERVICE_PORT_HTTP",
+            "TRANSOM_PORT",
+            "TRANSOM_PORT_8080_TCP",
+            "TRANSOM_PORT_8080_TCP_ADDR",
+            "TRANSOM_ADMIN_SERVICE_HOST",
+            "TRANSOM_ADMIN_PORT_9901_TCP_PROTO",
+        ] {
+            assert!(is_service_link(link), "{link}");
+        }
+        for key in ["TRANSOM_SERVER__PORT", "TRANSOM_LISTEN", "TRANSOM_COLLISIONS", "TRANSOM_PORTS"] {
+            assert!(!is_service_link(key), "{key}");
+        }
+    }
 }

@@ -8,11 +8,9 @@ use super::address;
 use crate::config::entry::{Choice, Entry};
 use crate::config::model::{Accept, Admin, Listen, Server, ServerTls};
 use crate::config::problem::{Located, Location};
+use crate::config::raw::MOST_WORKERS;
 use crate::config::table::Table;
 use crate::config::unbuilt::Shape;
-
-/// More workers than any machine has cores is a slip, and each has threads and sockets.
-const MOST_WORKERS: i64 = 1024;
 
 impl Choice for Accept {
     const WORDS: &'static [(&'static str, Self)] = &[("per-core", Self::PerCore), ("shared", Self::Shared)];
@@ -22,9 +20,7 @@ pub(super) fn server(root: &mut Table<'_>) -> Server {
     let mut server = Server { listen: Vec::new(), workers: 1, accept: Accept::default(), tls: None };
     let Some(mut table) = root.table("server", Shape::Server) else { return server };
     server.listen = table.get("listen", listen).unwrap_or_default();
-    if let Some(workers) = table.get("workers", |entry| entry.integer(1, MOST_WORKERS)) {
-        server.workers = usize::try_from(workers).unwrap_or(1);
-    }
+    server.workers = table.get("workers", |entry| entry.number(&(1..=MOST_WORKERS))).unwrap_or(1);
     server.accept = table.get("accept", Entry::choice).unwrap_or_default();
     server.tls = table.table("tls", Shape::ServerTls).and_then(tls);
     table.finish();

@@ -46,7 +46,8 @@ fn upstream(name: &str, mut table: Table<'_>) -> Upstream {
     let upstream = Upstream {
         name: Arc::from(name),
         endpoints: endpoints(&mut table),
-        services: table.get("services", services),
+        // Wrong ones are claims all the same: the upstream does not become one for everything.
+        services: table.get("services", |entry| Some(services(entry).unwrap_or_default())),
         hosts: table.get("hosts", hosts).unwrap_or_default(),
         prefix: table.located("prefix", prefix),
         auto_routes: table.get("auto_routes", Entry::boolean).unwrap_or(true),
@@ -93,9 +94,9 @@ fn endpoint(entry: &Entry<'_>) -> Option<Endpoint> {
     let mut table = entry.table(Shape::Endpoint)?;
     let url =
         table.required("url", "\"http://127.0.0.1:50051\"", |entry| address::endpoint(entry, entry.text()?));
-    let weight = table.get("weight", |entry| entry.integer(1, i64::from(u32::MAX))).unwrap_or(1);
+    let weight = table.get("weight", |entry| entry.number(&(1..=u32::MAX))).unwrap_or(1);
     table.finish();
-    Some(Endpoint { address: url?.value, weight: u32::try_from(weight).unwrap_or(1) })
+    Some(Endpoint { address: url?.value, weight })
 }
 
 fn services(entry: &Entry<'_>) -> Option<Vec<Located<String>>> {
