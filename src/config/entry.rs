@@ -229,6 +229,10 @@ impl<'t> Entry<'t> {
         }
     }
 
+    pub fn is_empty_table(&self) -> bool {
+        matches!(self.value, ValueKind::Table(entries) if entries.is_empty())
+    }
+
     /// The items of a list of tables, such as `[[routes]]`.
     pub fn tables(&self, shape: Shape) -> Vec<Table<'t>> {
         let list = self.list(|item| item.table(shape));

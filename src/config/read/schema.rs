@@ -15,8 +15,9 @@ pub(super) fn schemas(root: &mut Table<'_>, source: &Source) -> Vec<Schema> {
         Kind::Text { descriptors: Some(bytes), .. } => Some(embedded(bytes)),
         _ => None,
     };
-    let tables = root.tables("schema", Shape::Schema);
-    if tables.is_empty() && embedded.is_none() && !root.has("schema") {
+    let entry = root.entry("schema");
+    let tables = entry.as_ref().map(|entry| entry.tables(Shape::Schema)).unwrap_or_default();
+    if embedded.is_none() && entry.is_none_or(|entry| entry.is_empty_list()) {
         root.missing(
             "no schema, so there is nothing to call",
             "add [[schema]] with descriptor_set = \"shop.binpb\" or protos = [\"proto/**/*.proto\"]",

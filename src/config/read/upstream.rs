@@ -9,6 +9,7 @@ use crate::config::entry::{Choice, Entry};
 use crate::config::model::{Balance, ClientCertificate, Endpoint, HashKey, Hosts, Upstream, UpstreamTls};
 use crate::config::policy::{Level, PolicyKeys};
 use crate::config::problem::{Located, Location};
+use crate::config::raw::place::child;
 use crate::config::table::Table;
 use crate::config::unbuilt::Shape;
 
@@ -28,15 +29,16 @@ impl Choice for BalanceWord {
 }
 
 pub(super) fn upstreams(root: &mut Table<'_>) -> Vec<Upstream> {
-    let Some(entry) = root.entry("upstreams") else {
+    let entry = root.entry("upstreams");
+    let table = entry.as_ref().and_then(|entry| entry.table(Shape::Upstreams));
+    let named = table.map(|table| table.named()).unwrap_or_default();
+    if named.is_empty() && entry.is_none_or(|entry| entry.is_empty_table()) {
         root.missing(
             "no upstreams, so there is nothing to call",
             "add [upstreams.NAME] with endpoints = [\"http://127.0.0.1:50051\"]",
         );
-        return Vec::new();
-    };
-    let tables = entry.table(Shape::Upstreams).map(|table| table.named()).unwrap_or_default();
-    tables
+    }
+    named
         .into_iter()
         .filter_map(|(name, entry)| Some(upstream(name, entry.table(Shape::Upstream)?)))
         .collect()
@@ -61,7 +63,7 @@ fn upstream(name: &str, mut table: Table<'_>) -> Upstream {
 }
 
 fn default_balance(table: &Table<'_>) -> Located<Balance> {
-    let key = crate::config::raw::place::child(&table.path, "balance");
+    let key = child(&table.path, "balance");
     Located { value: Balance::default(), at: Location { key, ..Location::default() } }
 }
 
