@@ -1,39 +1,63 @@
-//! Compiles the protos of this crate, without protoc: for each family of protos a descriptor set and
-//! Rust code in a folder of `OUT_DIR`.
+//! Compiles the protos of this crate, without protoc, into `OUT_DIR`.
 //!
-//! `OUT_DIR/demo/descriptors.binpb` is what `transom demo` gives its gateway as the schema;
-//! `OUT_DIR/demo/protos.rs` is the code of the sample services, included by `src/demo/proto.rs`.
+//! `schema` has the messages that descriptors are read with; `demo/` has the sample services: their code
+//! (`protos.rs`, included by `src/demo/proto.rs`) and their descriptors (`descriptors.binpb`).
 
-use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
-/// The sample services, and the error details that they answer with.
-const DEMO: &[&str] = &[
-    "google/rpc/error_details.proto",
-    "google/rpc/status.proto",
-    "transom/demo/v1/bookshop.proto",
-    "transom/demo/v1/chat.proto",
-    "transom/demo/v1/failures.proto",
-    "transom/demo/v1/files.proto",
-    "transom/demo/v1/import.proto",
-    "transom/demo/v1/ticker.proto",
-];
+type Failure = Box<dyn std::error::Error>;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=proto");
-
-    let out = PathBuf::from(env::var("OUT_DIR")?);
-    compile(DEMO, &out.join("demo"))
+    schema()?;
+    demo()
 }
 
-/// Compiles `files` (relative to `proto/`) to `out/descriptors.binpb` and `out/protos.rs`.
-fn compile(files: &[&str], out: &Path) -> Result<(), Box<dyn Error>> {
-    fs::create_dir_all(out)?;
+/// The slim descriptor messages that `schema` reads descriptors with, and the descriptors of the
+/// standard types that every schema may rely on.
+fn schema() -> Result<(), Failure> {
+    let files = protox::compile(["transom/schema/descriptor.proto"], ["proto"])?;
+    prost_build::Config::new().bytes(["."]).compile_fds(files)?;
+
+    let standard = protox::Compiler::new(["proto"])?
+        .include_imports(true)
+        .open_files([
+            "google/api/httpbody.proto",
+            "google/api/annotations.proto",
+            "google/api/client.proto",
+            "google/api/field_behavior.proto",
+            "google/api/resource.proto",
+            "google/protobuf/empty.proto",
+            "google/protobuf/field_mask.proto",
+            "google/protobuf/struct.proto",
+            "google/protobuf/wrappers.proto",
+            "google/rpc/code.proto",
+            "google/rpc/error_details.proto",
+            "google/rpc/status.proto",
+        ])?
+        .encode_file_descriptor_set();
+    fs::write(out()?.join("standard.binpb"), standard)?;
+    Ok(())
+}
+
+/// The sample services and the error details that they answer with.
+fn demo() -> Result<(), Failure> {
+    let out = out()?.join("demo");
+    fs::create_dir_all(&out)?;
 
     let mut compiler = protox::Compiler::new(["proto"])?;
-    compiler.include_source_info(true).include_imports(true).open_files(files)?;
+    compiler.include_source_info(true).include_imports(true).open_files([
+        "google/rpc/error_details.proto",
+        "google/rpc/status.proto",
+        "transom/demo/v1/bookshop.proto",
+        "transom/demo/v1/chat.proto",
+        "transom/demo/v1/failures.proto",
+        "transom/demo/v1/files.proto",
+        "transom/demo/v1/import.proto",
+        "transom/demo/v1/ticker.proto",
+    ])?;
     // The compiler's own bytes: prost_types, which the code generator takes, has no room for extensions
     // such as `google.api.http`.
     fs::write(out.join("descriptors.binpb"), compiler.encode_file_descriptor_set())?;
@@ -45,4 +69,8 @@ fn compile(files: &[&str], out: &Path) -> Result<(), Box<dyn Error>> {
         .include_file("protos.rs")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
+}
+
+fn out() -> Result<PathBuf, Failure> {
+    Ok(env::var("OUT_DIR")?.into())
 }
