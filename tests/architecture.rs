@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("route", &[]),
     ("config", &["rpc", "route"]),
     ("telemetry", &["rpc", "config"]),
-    ("schema", &["config", "route"]),
+    ("schema", &["rpc", "config", "route"]),
     ("transcode", &["rpc", "route", "schema"]),
     ("upstream", &["rpc", "config", "telemetry"]),
     ("protocol", &["rpc", "route", "config", "telemetry", "schema", "transcode"]),
