@@ -50,16 +50,22 @@ impl fmt::Display for Flaw {
 ///
 /// The error carries the offset of the flaw in bytes.
 pub(super) fn decode(raw: &str) -> Result<Cow<'_, str>, (usize, Flaw)> {
-    check(raw)?;
-    let text = decode_except(raw, |_| false).map_err(|flaw| (0, flaw))?;
+    let escaped = check(raw)?;
+    let text =
+        if escaped { decode_except(raw, |_| false).map_err(|flaw| (0, flaw))? } else { Cow::Borrowed(raw) };
     if matches!(&*text, "." | "..") { Err((0, Flaw::Dots)) } else { Ok(text) }
 }
 
-fn check(raw: &str) -> Result<(), (usize, Flaw)> {
+/// Whether a segment has escapes, when nothing is wrong with it.
+fn check(raw: &str) -> Result<bool, (usize, Flaw)> {
     let bytes = raw.as_bytes();
+    let mut escaped = false;
     for (at, &byte) in bytes.iter().enumerate() {
         let meant = match byte {
-            b'%' => unescape(bytes.get(at..).unwrap_or_default()).ok_or((at, Flaw::Escape))?.0,
+            b'%' => {
+                escaped = true;
+                unescape(bytes.get(at..).unwrap_or_default()).ok_or((at, Flaw::Escape))?.0
+            }
             1..=b' ' | b'?' | b'#' | 0x7f.. => return Err((at, Flaw::Character(byte))),
             _ => byte,
         };
@@ -69,7 +75,7 @@ fn check(raw: &str) -> Result<(), (usize, Flaw)> {
             _ => {}
         }
     }
-    Ok(())
+    Ok(escaped)
 }
 
 /// Decodes the escapes of a segment once, but leaves those of the bytes that `keep` names as they are.

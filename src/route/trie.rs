@@ -17,6 +17,8 @@ pub(super) struct Symbol(usize);
 pub(super) struct Symbols {
     numbers: HashMap<Arc<str>, Symbol>,
     texts: Vec<Arc<str>>,
+    /// The length of the longest text, in bytes.
+    longest: usize,
 }
 
 impl Symbols {
@@ -26,6 +28,7 @@ impl Symbols {
             return symbol;
         }
         let (symbol, text) = (Symbol(self.texts.len()), Arc::<str>::from(text));
+        self.longest = self.longest.max(text.len());
         self.texts.push(Arc::clone(&text));
         self.numbers.insert(text, symbol);
         symbol
@@ -33,7 +36,8 @@ impl Symbols {
 
     /// The number of a text, if any template has it.
     pub(super) fn get(&self, text: &str) -> Option<Symbol> {
-        self.numbers.get(text).copied()
+        // A longer segment is not worth hashing, be it asked for at many nodes.
+        if text.len() > self.longest { None } else { self.numbers.get(text).copied() }
     }
 
     /// The text that has this number.
