@@ -29,6 +29,10 @@ pub fn load(sources: &[model::Schema]) -> Result<Loaded, Vec<Problem>> {
     for source in sources {
         let added = match &source.source {
             SchemaSource::DescriptorSet(path) => add_descriptor_set(&mut builder, path, &mut files),
+            SchemaSource::Embedded(set) => {
+                builder.add_set(Bytes::from_static(set), &source.at);
+                Ok(())
+            }
             SchemaSource::Protos { patterns, include } => {
                 proto_source::compile(patterns, include, &source.at).map(|compiled| {
                     files.extend(compiled.files);
