@@ -29,7 +29,7 @@ pub const TRY_AT: &str = "127.0.0.1:8080";
 pub const TRY: &[&str] = &[
     "curl http://127.0.0.1:8080/v1/shelves/2/books/1",
     "curl 'http://127.0.0.1:8080/v1/books?genre=GENRE_MYSTERY&published.to=1940&page_size=2'",
-    r#"curl -X PATCH http://127.0.0.1:8080/v1/shelves/1/books/2 -H 'Content-Type: application/json' -d '{"rating":4.5,"labels":{"signed":"yes"}}'"#,
+    r#"curl -X PATCH http://127.0.0.1:8080/v1/shelves/1/books/2 --json '{"rating":4.5,"labels":{"signed":"yes"}}'"#,
     "curl -N -H 'Accept: text/event-stream' 'http://127.0.0.1:8080/v1/ticker?count=5'",
     "curl -o cover.svg http://127.0.0.1:8080/v1/shelves/1/books/1/cover",
 ];
