@@ -54,18 +54,13 @@ impl<'t> Entry<'t> {
 
     /// Tells what is wrong at a character of its text, counted from 1; at the start of the value where
     /// that place cannot be told.
-    pub fn wrong_at<T>(
-        &self,
-        column: usize,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) -> Option<T> {
+    pub fn wrong_at<T>(&self, column: usize, message: String, help: Option<String>) -> Option<T> {
         let mut at = self.at();
         if let Some((line, start)) = self.place().and_then(|place| place.text) {
             let offset = u32::try_from(column.saturating_sub(1)).unwrap_or(0);
             at.position = Some((line, start.saturating_add(offset)));
         }
-        self.raw.report(Problem::error(at, message).help(help));
+        self.raw.report(Problem { help, ..Problem::error(at, message) });
         None
     }
 

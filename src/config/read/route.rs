@@ -7,6 +7,7 @@ use crate::config::policy::{Level, PolicyKeys};
 use crate::config::problem::Located;
 use crate::config::table::Table;
 use crate::config::unbuilt::Shape;
+use crate::route::{Template, TemplateError};
 
 /// The patterns that are a key each, with the method that each stands for (google/api/http.proto,
 /// `HttpRule.pattern`).
@@ -29,12 +30,19 @@ fn route(mut table: Table<'_>) -> Option<Route> {
         table.finish();
         binding
     });
-    let bindings: Option<Vec<_>> = std::iter::once(own).chain(additional).collect();
+    // All of them are read before one that is wrong ends it.
+    let bindings: Vec<Option<HttpBinding>> = std::iter::once(own).chain(additional).collect();
     let replace = table.get("replace", Entry::boolean).unwrap_or(false);
     let policy = PolicyKeys::read(&mut table, Level::Route);
     let at = table.at();
     table.finish();
-    Some(Route { selector: selector?, bindings: bindings?, replace, policy, at })
+    Some(Route {
+        selector: selector?,
+        bindings: bindings.into_iter().collect::<Option<_>>()?,
+        replace,
+        policy,
+        at,
+    })
 }
 
 fn binding(table: &mut Table<'_>) -> Option<HttpBinding> {
@@ -84,11 +92,11 @@ fn kind(entry: &Entry<'_>) -> Option<String> {
     entry.wrong(format!("\"{text}\" is no HTTP method"), "write one such as \"HEAD\", or \"*\" for any")
 }
 
-/// The text of a path template.
+/// The text of a path template that can be parsed; its fields are known to the schema alone.
 fn template(entry: &Entry<'_>) -> Option<String> {
     let text = entry.text()?;
-    if text.starts_with('/') {
-        return Some(text.to_owned());
+    match Template::parse(text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(TemplateError { column, message, help }) => entry.wrong_at(column, message, help),
     }
-    entry.wrong_at(1, format!("\"{text}\" is no path template"), "start it with a slash")
 }
