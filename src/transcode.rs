@@ -1,1 +1,29 @@
 //! ProtoJSON to protobuf and back, by compiled plans: bytes in, bytes out.
+//!
+//! [`Codec`] is what others use. Beneath it: `plan` says what there is to do for each type, `json_reader`
+//! and `json_writer` do it, and `wire`, `text`, `number`, `base64`, `scan` and `well_known` know one format
+//! each. Nothing here knows HTTP, sockets or clocks.
+
+mod base64;
+mod check;
+mod codec;
+mod distinct;
+mod json_reader;
+mod json_writer;
+mod names;
+mod number;
+mod options;
+mod plan;
+mod problem;
+mod scan;
+mod seen;
+mod text;
+mod well_known;
+mod wire;
+
+#[cfg(test)]
+mod fixture;
+
+pub use codec::Codec;
+pub use options::{DEFAULT_MAX_DEPTH, ReadOptions, WriteOptions};
+pub use problem::{JsonError, WireError};

@@ -1,0 +1,82 @@
+//! The field paths that a JSON object sets, for the update masks of PATCH.
+
+use super::lexer::{Failed, Lexer, Outcome};
+use crate::schema::MessageId;
+use crate::transcode::codec::Codec;
+use crate::transcode::options::ReadOptions;
+use crate::transcode::plan::{FieldPlan, Kind, MessagePlan, Shape};
+use crate::transcode::problem::{JsonError, excerpt};
+
+/// The paths in the names of the .proto file, in the order of the text. They stop at fields that a mask
+/// cannot look into: repeated ones, maps, Any and the other well-known types (google.aip.dev/161).
+pub(in crate::transcode) fn field_paths(
+    codec: &Codec,
+    message: MessageId,
+    json: &[u8],
+    options: &ReadOptions,
+) -> Result<Vec<String>, JsonError> {
+    let mut walk = Walk {
+        codec,
+        ignore_unknown: options.ignore_unknown,
+        lexer: Lexer::new(json, options.max_depth),
+        prefix: String::new(),
+        paths: Vec::new(),
+    };
+    let plan = codec.message_plan(message);
+    match walk.object(plan).and_then(|()| walk.lexer.finish()) {
+        Ok(()) => Ok(walk.paths),
+        Err(Failed) => Err(walk.lexer.into_report().into_json_error()),
+    }
+}
+
+struct Walk<'c, 'j> {
+    codec: &'c Codec,
+    ignore_unknown: bool,
+    lexer: Lexer<'j>,
+    /// The path of the object at hand, with a dot at its end.
+    prefix: String,
+    paths: Vec<String>,
+}
+
+impl Walk<'_, '_> {
+    fn object(&mut self, plan: &MessagePlan) -> Outcome {
+        self.lexer.open(b'{', "an object")?;
+        let mut more = self.lexer.first(b'}');
+        while more {
+            self.member(plan)?;
+            more = self.lexer.next(b'}')?;
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, plan: &MessagePlan) -> Outcome {
+        let at = self.lexer.pos;
+        let name = self.lexer.string()?;
+        self.lexer.colon()?;
+        match plan.index_by_name(&name).and_then(|index| plan.fields.get(index)) {
+            Some(field) => self.field(field),
+            None if self.ignore_unknown => self.lexer.skip(),
+            None => {
+                let description = format!("{} has no field \"{}\"", plan.name, excerpt(&name));
+                self.lexer.fail_at(at, description)
+            }
+        }
+    }
+
+    fn field(&mut self, field: &FieldPlan) -> Outcome {
+        let inner = field.message.filter(|_| field.kind == Kind::Message && field.shape == Shape::Singular);
+        let Some(inner) = inner.filter(|_| self.lexer.token() == b'{') else {
+            self.paths.push(format!("{}{}", self.prefix, field.name));
+            return self.lexer.skip();
+        };
+        let before = (self.prefix.len(), self.paths.len());
+        self.prefix.extend([&*field.name, "."]);
+        self.object(self.codec.message_plan(inner))?;
+        self.prefix.truncate(before.0);
+        if self.paths.len() == before.1 {
+            // An empty object sets the message itself.
+            self.paths.push(format!("{}{}", self.prefix, field.name));
+        }
+        Ok(())
+    }
+}

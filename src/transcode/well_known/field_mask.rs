@@ -1,0 +1,70 @@
+//! FieldMask paths ↔ lowerCamelCase, joined by commas (google/protobuf/field_mask.proto, "JSON Encoding").
+
+/// The paths of a text, in snake_case; none where a name could not have been written so.
+pub(in crate::transcode) fn parse(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    text.split(|byte| *byte == b',').map(snake_case).collect()
+}
+
+fn snake_case(path: &[u8]) -> Option<Vec<u8>> {
+    let mut snake = Vec::with_capacity(path.len() + 8);
+    for &byte in path {
+        match byte {
+            b'_' | 0..=b' ' | 0x7f.. => return None,
+            b'A'..=b'Z' => snake.extend_from_slice(&[b'_', byte.to_ascii_lowercase()]),
+            _ => snake.push(byte),
+        }
+    }
+    (!snake.is_empty()).then_some(snake)
+}
+
+/// Appends one path in lowerCamelCase; false where it would not come back the same.
+pub(in crate::transcode) fn write(out: &mut Vec<u8>, path: &[u8]) -> bool {
+    let mut after_underscore = false;
+    for &byte in path {
+        match (after_underscore, byte) {
+            (true, b'a'..=b'z') => out.push(byte.to_ascii_uppercase()),
+            (true, _) | (false, b'A'..=b'Z' | b',' | b'"' | b'\\' | 0..=b' ' | 0x7f..) => return false,
+            (false, b'_') => {}
+            (false, _) => out.push(byte),
+        }
+        after_underscore = byte == b'_';
+    }
+    !after_underscore
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(text: &str) -> Option<Vec<String>> {
+        let paths = parse(text.as_bytes())?;
+        Some(paths.into_iter().map(|path| String::from_utf8(path).unwrap()).collect())
+    }
+
+    #[test]
+    fn paths_go_to_and_fro() {
+        let cases =
+            [("foo", "foo"), ("fooBar.bazQux", "foo_bar.baz_qux"), ("a1B", "a1_b"), ("fooB2", "foo_b2")];
+        for (camel, snake) in cases {
+            assert_eq!(paths(camel), Some(vec![snake.to_owned()]));
+            let mut out = Vec::new();
+            assert!(write(&mut out, snake.as_bytes()));
+            assert_eq!(out, camel.as_bytes());
+        }
+        assert_eq!(paths(""), Some(vec![]));
+        assert_eq!(paths("a,bC"), Some(vec!["a".into(), "b_c".into()]));
+    }
+
+    #[test]
+    fn what_would_not_come_back_is_refused() {
+        for text in ["foo_bar", "a,", ",", "a,,b", "a b", "é"] {
+            assert_eq!(paths(text), None, "{text}");
+        }
+        for path in ["fooBar", "foo_3", "foo__bar", "foo_", "a,b", "a\"", "é"] {
+            assert!(!write(&mut Vec::new(), path.as_bytes()), "{path}");
+        }
+    }
+}
