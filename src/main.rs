@@ -1,1 +1,3 @@
+//! The `transom` program.
+
 fn main() {}
