@@ -20,7 +20,7 @@ const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Where one connection goes: an address after names that stand for several were resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// A host, looked up when it is dialed, and a port.
+    /// A host, looked up when it is dialed, and a port; IPv6 without brackets.
     Host(String, u16),
     /// One address of a name that stands for several.
     Address(SocketAddr),
@@ -50,8 +50,6 @@ impl Security {
     /// # Errors
     /// When the host can stand in no certificate.
     pub fn new(tls: Arc<Tls>, host: &str) -> Result<Self, tls::TlsError> {
-        // An IPv6 address stands in brackets in a URL, but not in a certificate.
-        let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = tls.server_name.clone().map_or_else(|| tls::server_name(host), Ok)?;
         Ok(Self { tls, name })
     }
@@ -63,11 +61,8 @@ impl Security {
 /// When no address of the place answers, or TLS fails.
 pub async fn dial(place: &Place, security: Option<&Security>) -> io::Result<Box<dyn Socket>> {
     match place {
-        Place::Host(host, port) => {
-            let host = host.trim_start_matches('[').trim_end_matches(']');
-            // tokio tries every address of the name in turn.
-            secure(TcpStream::connect((host, *port)).await?, security).await
-        }
+        // tokio tries every address of the host in turn.
+        Place::Host(host, port) => secure(TcpStream::connect((host.as_str(), *port)).await?, security).await,
         Place::Address(address) => secure(TcpStream::connect(address).await?, security).await,
         Place::Unix(path) => encrypt(UnixStream::connect(path).await?, security).await,
     }

@@ -1,10 +1,12 @@
 //! [`Spec`]: all that a snapshot says of one upstream. The pool reconciles its connections to it.
 
+mod load;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::tls::Tls;
-use crate::config::model::{self, Address};
+use crate::config::model::Address;
 
 /// One upstream: where it is, how it is reached, how much it may be asked.
 #[derive(Clone, Debug)]
@@ -111,16 +113,5 @@ impl Spec {
             limits: Limits::default(),
             timers: Timers::default(),
         }
-    }
-}
-
-/// What the configuration says of the endpoints; TLS is loaded from files by [`Tls::load`].
-impl From<&model::Upstream> for Spec {
-    fn from(upstream: &model::Upstream) -> Self {
-        let endpoints = upstream.endpoints.iter().map(|endpoint| Weighted {
-            address: endpoint.value.address.clone(),
-            weight: endpoint.value.weight,
-        });
-        Self { endpoints: endpoints.collect(), ..Self::new(&upstream.name, []) }
     }
 }

@@ -139,14 +139,19 @@ fn member(target: Target, weight: u32, old: &[Member], around: &Arc<Surroundings
 
 fn target(spec: &Spec, address: &Address, place: Place) -> Result<Target, String> {
     let (host, authority, encrypted) = match address {
-        Address::Http { host, port } => (host.as_str(), format!("{host}:{port}"), false),
-        Address::Https { host, port } => (host.as_str(), format!("{host}:{port}"), true),
-        Address::Dns { name, port } => (name.as_str(), format!("{name}:{port}"), spec.tls.is_some()),
+        Address::Http { host, port } => (host.as_str(), authority(host, *port), false),
+        Address::Https { host, port } => (host.as_str(), authority(host, *port), true),
+        Address::Dns { name, port } => (name.as_str(), authority(name, *port), spec.tls.is_some()),
         Address::Unix(_) => ("localhost", "localhost".to_owned(), spec.tls.is_some()),
     };
     let authority = Authority::try_from(authority).map_err(|error| error.to_string())?;
     let security = encrypted.then(|| security(spec, host)).transpose()?;
     Ok(Target { place, security, authority })
+}
+
+/// RFC 3986 §3.2.2: an IPv6 address stands in brackets.
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn security(spec: &Spec, host: &str) -> Result<Security, String> {
