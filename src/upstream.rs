@@ -7,6 +7,7 @@
 //! One worker runtime has one pool, so nothing here is contended: locks and atomics are held for a few
 //! instructions by one thread and are there so that all types stay `Send`.
 
+mod attempts;
 mod backoff;
 mod balance;
 mod channel;
@@ -20,6 +21,7 @@ mod pool;
 mod random;
 mod report;
 mod resolve;
+mod retry;
 mod spec;
 mod timer;
 mod tls;
@@ -27,5 +29,6 @@ mod wire;
 
 pub use pool::Pool;
 pub use report::{EndpointReport, EndpointState, UpstreamReport};
+pub use retry::Retry;
 pub use spec::{Balance, Limits, Spec, Timers, Weighted};
 pub use tls::{Tls, TlsError, TlsFiles};

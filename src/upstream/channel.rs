@@ -23,6 +23,7 @@ use super::lane::Sort;
 use super::random::Random;
 use super::report::UpstreamReport;
 use super::resolve;
+use super::retry::Throttle;
 use super::spec::Spec;
 use crate::config::model::Address;
 use crate::rpc::Status;
@@ -42,6 +43,7 @@ pub struct Channel {
     sources: Mutex<Vec<Source>>,
     members: ArcSwap<Vec<Member>>,
     admission: Arc<Admission>,
+    throttle: Throttle,
     turn: AtomicUsize,
     /// Whether the configuration no longer names it.
     leaving: AtomicBool,
@@ -61,6 +63,7 @@ impl Channel {
             sources: Mutex::default(),
             members: ArcSwap::default(),
             admission: Arc::default(),
+            throttle: Throttle::default(),
             turn: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
         });
@@ -143,7 +146,34 @@ impl Channel {
         let (in_flight, streams) = self.admission.in_flight();
         let members = self.members.load();
         let endpoints = members.iter().map(|member| member.endpoint.report(member.weight)).collect();
-        UpstreamReport { name: self.name().to_string(), in_flight, streams, endpoints }
+        UpstreamReport {
+            name: self.name().to_string(),
+            in_flight,
+            streams,
+            retry_tokens: self.throttle.tokens(),
+            endpoints,
+        }
+    }
+
+    /// The specification as it is now.
+    pub fn spec(&self) -> Arc<Spec> {
+        self.around.spec.load_full()
+    }
+
+    /// The tokens that retries cost.
+    pub const fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+
+    /// Chance.
+    pub fn random(&self) -> &Random {
+        &self.around.random
+    }
+
+    /// Whether a call could go elsewhere at once.
+    pub fn is_ready_beside(&self, endpoint: &Arc<Endpoint>) -> bool {
+        let other = |member: &Member| !Arc::ptr_eq(&member.endpoint, endpoint) && member.endpoint.is_ready();
+        self.members.load().iter().any(other)
     }
 
     fn name(&self) -> Arc<str> {

@@ -48,6 +48,7 @@ pub struct Connection {
     abandoned: Mutex<Abandoned>,
     driver: AtomicWaker,
     freed: Arc<Notify>,
+    silenced: Notify,
 }
 
 /// The streams that nobody waits for any longer, until they are reset.
@@ -84,6 +85,7 @@ impl Connection {
             abandoned: Mutex::new(Abandoned { streams: VecDeque::new(), ended: false }),
             driver: AtomicWaker::new(),
             freed,
+            silenced: Notify::new(),
         });
         let mut driver = Driver::new(connection.clone(), http, wire, timers);
         driver.settled().await?;
@@ -119,6 +121,15 @@ impl Connection {
         self.silent.load(Ordering::Relaxed)
     }
 
+    /// Waits until it is silent.
+    pub async fn silence(&self) {
+        let mut changed = self.silenced.notified();
+        while !self.is_silent() {
+            changed.await;
+            changed = self.silenced.notified();
+        }
+    }
+
     /// Takes a slot for one stream.
     pub fn slot(self: &Arc<Self>) -> Slot {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -143,6 +154,7 @@ impl Connection {
 
     fn set_silent(&self, silent: bool) {
         if self.silent.swap(silent, Ordering::Relaxed) != silent {
+            self.silenced.notify_waiters();
             self.freed.notify_waiters();
         }
     }

@@ -4,36 +4,69 @@ use std::borrow::Cow;
 
 use h2::Reason;
 
+use super::retry::Pushback;
 use crate::rpc::envelope::EnvelopeError;
 use crate::rpc::{Code, Origin, Status};
 
-/// Why a call got no reply.
+/// Why an attempt brought no answer.
 #[derive(Debug)]
-pub enum Failure {
+pub struct Failure {
+    /// What the client is told when the call is not sent again.
+    pub status: Status,
+    pub cause: Cause,
+    /// What the upstream says of sending it again.
+    pub pushback: Option<Pushback>,
+}
+
+/// Who ended an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
     /// The upstream has certainly not looked at the call: it may be sent again, whatever it does.
-    Unprocessed(Status),
-    /// It may have.
-    Failed(Status),
+    Unprocessed,
+    /// The upstream took too long, and the attempt was given up.
+    Left,
+    /// An answer, or an error that may stand for one.
+    Answered,
 }
 
 impl Failure {
     /// The failure of a stream that was open.
     pub fn of(error: &h2::Error) -> Self {
-        let status = status(error);
-        if is_unprocessed(error) { Self::Unprocessed(status) } else { Self::Failed(status) }
+        let cause = if is_unprocessed(error) { Cause::Unprocessed } else { Cause::Answered };
+        Self { status: status(error), cause, pushback: None }
     }
 
-    /// What the client is told when the call is not sent again.
-    pub fn into_status(self) -> Status {
-        match self {
-            Self::Unprocessed(status) | Self::Failed(status) => status,
+    /// A connection took no stream, with or without a reason: nothing was sent.
+    pub fn not_sent(error: Option<&h2::Error>) -> Self {
+        let unprocessed = |status| Self { status, cause: Cause::Unprocessed, pushback: None };
+        match error {
+            None => unprocessed(unavailable("UPSTREAM_CONNECTION_LOST", "the connection was closed")),
+            Some(error) if error.is_io() || error.is_go_away() => unprocessed(status(error)),
+            // h2 refuses the request itself; so would it on another connection.
+            Some(error) => Self::from(Status::new(
+                Code::Internal,
+                Origin::Gateway,
+                "UPSTREAM_REQUEST_INVALID",
+                format!("the call cannot be sent: {error}"),
+            )),
         }
+    }
+
+    /// The upstream has fallen silent, while others have not.
+    pub fn silent() -> Self {
+        let status = unavailable("UPSTREAM_SILENT", "the upstream does not respond");
+        Self { status, cause: Cause::Left, pushback: None }
+    }
+
+    /// The time for one attempt is over.
+    pub fn slow() -> Self {
+        Self { cause: Cause::Left, ..Self::from(deadline_exceeded()) }
     }
 }
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Self::Failed(status)
+        Self { status, cause: Cause::Answered, pushback: None }
     }
 }
 
@@ -42,21 +75,6 @@ impl From<Status> for Failure {
 fn is_unprocessed(error: &h2::Error) -> bool {
     let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
     error.is_remote() && (refused || error.is_go_away())
-}
-
-/// A connection took no stream, with or without a reason: nothing was sent.
-pub fn not_sent(error: Option<&h2::Error>) -> Failure {
-    match error {
-        None => Failure::Unprocessed(unavailable("UPSTREAM_CONNECTION_LOST", "the connection was closed")),
-        Some(error) if error.is_io() || error.is_go_away() => Failure::Unprocessed(status(error)),
-        // h2 refuses the request itself; another connection would, too.
-        Some(error) => Failure::Failed(Status::new(
-            Code::Internal,
-            Origin::Gateway,
-            "UPSTREAM_REQUEST_INVALID",
-            format!("the call cannot be sent: {error}"),
-        )),
-    }
 }
 
 /// The status of an error of HTTP/2 (gRPC PROTOCOL-HTTP2, "Errors").

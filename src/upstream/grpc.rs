@@ -20,6 +20,7 @@ use self::frames::{Frames, Rules, no_message};
 use self::head::Head;
 pub use self::request::Request;
 pub use self::upload::Upload;
+use super::attempts::Patience;
 use super::channel::Permit;
 use super::endpoint::Seat;
 use super::failure::Failure;
@@ -41,14 +42,29 @@ pub async fn send(
     request: &Request,
     outgoing: &Outgoing,
     attempts: u32,
+    patience: Patience,
 ) -> Result<Answer, Failure> {
     let head = request.head(&seat.endpoint, attempts)?;
+    let connection = seat.slot.connection().clone();
     let mut exchange = Exchange::open(seat, head, outgoing, request.kind.server_streams())?;
-    let (head, ended) = poll_fn(|cx| exchange.poll_head(cx)).await?;
+    let (head, ended) = tokio::select! {
+        biased;
+        head = poll_fn(|cx| exchange.poll_head(cx)) => head?,
+        () = connection.silence(), if patience.leaves_silence => return Err(Failure::silent()),
+        () = too_long(patience) => return Err(Failure::slow()),
+    };
     match head::read(head, ended)? {
         Head::Ended(_) if !request.kind.server_streams() => Err(no_message().into()),
         Head::Ended(trailers) => Ok(Answer::Ended(trailers)),
         Head::Messages { metadata, encoding } => Ok(Answer::Messages { metadata, encoding, exchange }),
+    }
+}
+
+/// Waits until an attempt has taken too long.
+async fn too_long(patience: Patience) {
+    match patience.per_attempt {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -10,19 +10,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tower::Service;
 
-use super::channel::{Ask, Channel, Permit};
-use super::endpoint::Endpoint;
-use super::failure::{self, Failure};
-use super::grpc::{self, Answer, Outgoing, Request, Upload};
+use super::attempts;
+use super::channel::{Channel, Permit};
+use super::failure;
+use super::grpc::{Answer, Request};
 use super::lane::Sort;
 use super::report::UpstreamReport;
 use super::spec::Spec;
 use super::timer::Timer;
 use crate::rpc::{Call, Messages, Reply, Status};
-
-/// How often a call that no upstream has looked at is sent again (gRFC A6, "Transparent retries"). A6
-/// allows one; a rolling restart can refuse a call once on each endpoint.
-const TRANSPARENT: usize = 3;
 
 /// How long an upstream that left the configuration still answers the requests that began before.
 const GRACE: Duration = Duration::from_secs(30);
@@ -109,28 +105,7 @@ impl Pool {
         let name = &request.policy.upstream;
         let channel = self.channels.load().get(name).cloned().ok_or_else(|| failure::unreachable(name))?;
         let permit = channel.admit(Sort::of(request.kind))?;
-        let outgoing = match messages {
-            Messages::One(message) => Outgoing::One(message),
-            Messages::Stream(source) => Outgoing::Stream(Upload::new(source)),
-        };
-        Ok((send(&channel, request, &outgoing).await?, permit))
-    }
-}
-
-/// Sends a call to the best endpoint, and again to another while none has looked at it.
-async fn send(channel: &Channel, request: &Request, outgoing: &Outgoing) -> Result<Answer, Status> {
-    let ask = Ask { sort: Sort::of(request.kind), affinity: request.affinity };
-    let mut tried: Vec<Arc<Endpoint>> = Vec::new();
-    loop {
-        let seat = channel.seat(ask, &tried).await?;
-        let endpoint = seat.endpoint.clone();
-        match grpc::send(seat, request, outgoing, 0).await {
-            Ok(answer) => return Ok(answer),
-            Err(Failure::Unprocessed(_)) if tried.len() < TRANSPARENT && outgoing.can_repeat() => {
-                tried.push(endpoint);
-            }
-            Err(failure) => return Err(failure.into_status()),
-        }
+        Ok((attempts::send(&channel, request, messages).await?, permit))
     }
 }
 

@@ -10,6 +10,8 @@ pub struct UpstreamReport {
     pub in_flight: usize,
     /// Streaming calls in flight.
     pub streams: usize,
+    /// Of 100; retries stop at 50 (gRFC A6).
+    pub retry_tokens: u32,
     pub endpoints: Vec<EndpointReport>,
 }
 

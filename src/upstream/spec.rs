@@ -5,6 +5,7 @@ mod load;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::retry::Retry;
 use super::tls::Tls;
 use crate::config::model::Address;
 
@@ -20,6 +21,8 @@ pub struct Spec {
     pub balance: Balance,
     pub limits: Limits,
     pub timers: Timers,
+    /// How calls that do no harm twice are retried; `None`: not at all.
+    pub retry: Option<Retry>,
 }
 
 /// An address and its share of the calls.
@@ -112,6 +115,7 @@ impl Spec {
             balance: Balance::default(),
             limits: Limits::default(),
             timers: Timers::default(),
+            retry: Some(Retry::default()),
         }
     }
 }

@@ -12,6 +12,11 @@ use crate::rpc::{Code, Deadline, Status};
 /// An upstream that enforces the deadline itself may reset a stream this much before our own timer.
 const CLOSE: Duration = Duration::from_millis(10);
 
+/// Whether a deadline allows to wait so long, and to do something after it.
+pub fn allows(deadline: Option<Deadline>, delay: Duration) -> bool {
+    deadline.is_none_or(|deadline| deadline.remaining() > delay)
+}
+
 /// Fires at the deadline of a call, if it has one.
 pub struct Timer {
     deadline: Option<Deadline>,

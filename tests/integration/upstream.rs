@@ -5,3 +5,4 @@ mod calls;
 mod hostile;
 mod failover;
 mod limits;
+mod retries;

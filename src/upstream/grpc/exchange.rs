@@ -77,7 +77,7 @@ impl Exchange {
         reads_ahead: bool,
     ) -> Result<Self, Failure> {
         let (head, mut sending) =
-            seat.slot.open(request, false).map_err(|error| failure::not_sent(error.as_ref()))?;
+            seat.slot.open(request, false).map_err(|error| Failure::not_sent(error.as_ref()))?;
         if let Outgoing::One(message) = outgoing {
             sending.send_data(envelope::encode(message), true).map_err(|error| Failure::of(&error))?;
         }

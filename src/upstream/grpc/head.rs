@@ -5,6 +5,8 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{HeaderName, StatusCode, response};
 
 use crate::rpc::{Code, Metadata, Origin, Status, trailers};
+use crate::upstream::failure::Failure;
+use crate::upstream::retry::Pushback;
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
@@ -21,20 +23,22 @@ pub enum Head {
 /// # Errors
 /// The status of a call that has ended with its head (Trailers-Only), or what an answer that is not
 /// gRPC's amounts to.
-pub fn read(parts: response::Parts, ended: bool) -> Result<Head, Status> {
+pub fn read(parts: response::Parts, ended: bool) -> Result<Head, Failure> {
     let response::Parts { status, mut headers, .. } = parts;
     if !is_grpc(&headers) {
-        return Err(not_grpc(status, &headers));
+        return Err(not_grpc(status, &headers).into());
     }
     // Some proxies end Trailers-Only with an empty DATA frame; a status in a head can mean nothing else.
     if ended || headers.contains_key(trailers::GRPC_STATUS) {
         if status != StatusCode::OK && !headers.contains_key(trailers::GRPC_STATUS) {
-            return Err(not_grpc(status, &headers));
+            return Err(not_grpc(status, &headers).into());
         }
-        return trailers::read(headers).map(Head::Ended);
+        let pushback = Pushback::read(&headers);
+        let failure = |status| Failure { pushback, ..Failure::from(status) };
+        return trailers::read(headers).map(Head::Ended).map_err(failure);
     }
     if status != StatusCode::OK {
-        return Err(not_grpc(status, &headers));
+        return Err(not_grpc(status, &headers).into());
     }
     let encoding = headers.remove(GRPC_ENCODING).filter(|encoding| encoding != "identity");
     Ok(Head::Messages { metadata: Metadata::from_upstream(headers), encoding })
@@ -75,7 +79,7 @@ mod tests {
         for (name, value) in pairs {
             response = response.header(*name, *value);
         }
-        read(response.body(()).unwrap().into_parts().0, ended)
+        read(response.body(()).unwrap().into_parts().0, ended).map_err(|failure| failure.status)
     }
 
     #[test]

@@ -23,6 +23,7 @@ const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc
 pub struct Request {
     pub method: Method,
     pub kind: Kind,
+    pub idempotent: bool,
     pub affinity: Option<u64>,
     pub policy: Arc<CallPolicy>,
     pub metadata: Metadata,
@@ -37,6 +38,7 @@ impl Request {
         let request = Self {
             method: call.method,
             kind: call.kind,
+            idempotent: call.idempotent,
             affinity: call.affinity,
             policy: call.policy,
             metadata: call.metadata,

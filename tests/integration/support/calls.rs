@@ -55,6 +55,11 @@ pub fn unary(message: impl Into<Bytes>) -> Call {
     Call { messages: one(message), ..call(Kind::Unary) }
 }
 
+/// A unary call that does no harm twice.
+pub fn idempotent(message: impl Into<Bytes>) -> Call {
+    Call { idempotent: true, ..unary(message) }
+}
+
 /// A server-streaming call with a message.
 pub fn server_streaming(message: impl Into<Bytes>) -> Call {
     Call { messages: one(message), ..call(Kind::ServerStreaming) }

@@ -11,6 +11,7 @@ mod stream;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ struct State {
     connections: watch::Sender<usize>,
     /// For all connections at once.
     command: broadcast::Sender<Command>,
+    frozen: AtomicBool,
 }
 
 /// What happens to whole connections.
@@ -53,6 +55,7 @@ enum Command {
     GoAway,
     Abort(Reason),
     HangUp,
+    Freeze,
 }
 
 /// A call as the upstream saw it.
@@ -154,6 +157,7 @@ impl Options {
             seen: watch::Sender::new(Vec::new()),
             connections: watch::Sender::new(0),
             command: broadcast::Sender::new(16),
+            frozen: AtomicBool::new(false),
         });
         if let Some(path) = self.unix {
             let listener = UnixListener::bind(path).unwrap();
@@ -214,6 +218,12 @@ impl Upstream {
         let _ = self.state.command.send(Command::GoAway);
     }
 
+    /// Stops as a process does that gets SIGSTOP: the kernel still accepts, and nobody reads.
+    pub fn freeze(&self) {
+        self.state.frozen.store(true, Ordering::Relaxed);
+        let _ = self.state.command.send(Command::Freeze);
+    }
+
     /// Closes all connections, and listens no more.
     pub async fn kill(self) -> SocketAddr {
         self.accept.abort();
@@ -260,6 +270,9 @@ async fn accept_unix(listener: UnixListener, state: Arc<State>) {
 }
 
 async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>) {
+    if state.frozen.load(Ordering::Relaxed) {
+        return std::future::pending().await;
+    }
     let mut commands = state.command.subscribe();
     let mut number = 0;
     state.connections.send_modify(|connections| {
@@ -274,6 +287,7 @@ async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>) {
                 Command::GoAway => connection.graceful_shutdown(),
                 Command::Abort(reason) => connection.abrupt_shutdown(reason),
                 Command::HangUp => return,
+                Command::Freeze => std::future::pending().await,
             },
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
