@@ -17,6 +17,7 @@ mod endpoint;
 mod failure;
 mod grpc;
 mod lane;
+mod outlier;
 mod pool;
 mod random;
 mod report;
@@ -27,6 +28,7 @@ mod timer;
 mod tls;
 mod wire;
 
+pub use outlier::Outlier;
 pub use pool::Pool;
 pub use report::{EndpointReport, EndpointState, UpstreamReport};
 pub use retry::Retry;

@@ -50,6 +50,7 @@ pub async fn send(channel: &Channel, request: &Request, messages: Messages) -> R
             }
             Err(failure) => failure,
         };
+        endpoint.note(failure.counts());
         let next = if outgoing.can_repeat() {
             attempts.failed(&failure, channel.throttle(), channel.random())
         } else {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 pub use admission::Permit;
 
@@ -20,6 +20,7 @@ use super::balance::{Candidate, choose};
 use super::endpoint::{Endpoint, Offer, Seat, Surroundings};
 use super::failure;
 use super::lane::Sort;
+use super::outlier::Detector;
 use super::random::Random;
 use super::report::UpstreamReport;
 use super::resolve;
@@ -56,6 +57,7 @@ impl Channel {
             spec: ArcSwap::new(spec.clone()),
             changed: Arc::new(Notify::new()),
             lost: watch::Sender::new(()),
+            outliers: Mutex::new(Detector::new(Instant::now())),
             random: Random::new(),
         };
         let channel = Arc::new(Self {
@@ -127,7 +129,7 @@ impl Channel {
         }
         let limits = self.around.spec.load().limits;
         let _place = self.admission.queue(limits).ok_or_else(|| failure::overloaded(&self.name()))?;
-        let until = tokio::time::Instant::now() + limits.queue_time;
+        let until = Instant::now() + limits.queue_time;
         loop {
             let changed = self.around.changed.notified();
             match self.offer(ask, tried) {
@@ -186,11 +188,9 @@ impl Channel {
 
     fn offer(&self, ask: Ask, tried: &[Arc<Endpoint>]) -> Offer {
         let members = self.members.load();
-        let mut candidates = candidates(&members, |endpoint| {
-            endpoint.is_ready() && !tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint))
-        });
-        if candidates.is_empty() && !tried.is_empty() {
-            candidates = self::candidates(&members, |endpoint| endpoint.is_ready());
+        let mut candidates = fit(&members);
+        if candidates.iter().any(|candidate| !was_tried(&members, candidate, tried)) {
+            candidates.retain(|candidate| !was_tried(&members, candidate, tried));
         }
         if candidates.is_empty() {
             return self.without_ready(&members);
@@ -250,6 +250,18 @@ impl Channel {
         self.members.store(Arc::new(new));
         self.around.changed.notify_waiters();
     }
+}
+
+/// Those that may be asked: ready and not ejected; but where less than half of all are, rather all that
+/// are ready, because the few would not bear the load of the many.
+fn fit(members: &[Member]) -> Vec<Candidate> {
+    let fit = candidates(members, |endpoint| endpoint.is_ready() && !endpoint.is_ejected());
+    if fit.len() * 2 >= members.len() { fit } else { candidates(members, |endpoint| endpoint.is_ready()) }
+}
+
+fn was_tried(members: &[Member], candidate: &Candidate, tried: &[Arc<Endpoint>]) -> bool {
+    let endpoint = members.get(candidate.index).map(|member| &member.endpoint);
+    endpoint.is_some_and(|endpoint| tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint)))
 }
 
 fn candidates(members: &[Member], may: impl Fn(&Arc<Endpoint>) -> bool) -> Vec<Candidate> {

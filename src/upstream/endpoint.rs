@@ -4,24 +4,27 @@
 //! needs it; further ones are opened as the lanes fill. An endpoint whose connection failed counts as
 //! failed until one succeeds (gRFC A62), and is dialed again at the pace of the backoff.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Poll;
+mod upkeep;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use http::uri::{Authority, Scheme};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 
 use super::backoff::{Backoff, Curve};
-use super::connection::{Connection, Driver, End, Slot};
-use super::dial::{Place, Security, dial};
+use super::connection::Slot;
+use super::dial::{Place, Security};
 use super::lane::{Lane, Sort};
+use super::outlier::Detector;
 use super::random::Random;
 use super::report::{EndpointReport, EndpointState};
 use super::spec::Spec;
+
+/// The next endpoint's number.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// What makes an endpoint the same across reloads: where it is, how it is verified, how it is called.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +42,14 @@ pub struct Surroundings {
     pub changed: Arc<Notify>,
     /// Told when a connection is lost: the addresses may have changed.
     pub lost: watch::Sender<()>,
+    pub outliers: Mutex<Detector>,
     pub random: Random,
+}
+
+impl Surroundings {
+    fn detector(&self) -> MutexGuard<'_, Detector> {
+        self.outliers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An endpoint.
@@ -51,6 +61,11 @@ pub struct Endpoint {
     in_flight: AtomicUsize,
     dials: Mutex<Dials>,
     retired: AtomicBool,
+    /// What the detector of outliers knows it by, and its verdict.
+    number: u64,
+    /// How often the peer ended a connection because of PINGs.
+    complaints: AtomicU32,
+    ejected: Arc<AtomicBool>,
 }
 
 /// The history of dialing.
@@ -88,6 +103,8 @@ impl Endpoint {
     /// An endpoint that starts to connect at once. Must be called within the worker's runtime.
     pub fn start(target: Target, around: Arc<Surroundings>) -> Arc<Self> {
         let dials = Dials { backoff: Backoff::new(Curve::CONNECT), next: Instant::now(), failure: None };
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let ejected = around.detector().watch(number);
         let endpoint = Arc::new(Self {
             target,
             around,
@@ -96,6 +113,9 @@ impl Endpoint {
             in_flight: AtomicUsize::new(0),
             dials: Mutex::new(dials),
             retired: AtomicBool::new(false),
+            number,
+            complaints: AtomicU32::new(0),
+            ejected,
         });
         endpoint.grow(Sort::Unary);
         endpoint
@@ -116,6 +136,17 @@ impl Endpoint {
         self.unary.is_ready()
     }
 
+    /// Whether it is left out because its calls fail.
+    pub fn is_ejected(&self) -> bool {
+        self.ejected.load(Ordering::Relaxed)
+    }
+
+    /// Notes how a call ended.
+    pub fn note(&self, failed: bool) {
+        let policy = self.around.spec.load().outlier;
+        self.around.detector().note(self.number, failed, &policy, Instant::now());
+    }
+
     /// Why it cannot be reached, if it cannot.
     pub fn failure(&self) -> Option<String> {
         self.dials().failure.clone()
@@ -125,6 +156,7 @@ impl Endpoint {
     pub fn report(&self, weight: u32) -> EndpointReport {
         let failure = self.failure();
         let state = match failure {
+            _ if self.is_ready() && self.is_ejected() => EndpointState::Ejected,
             _ if self.is_ready() => EndpointState::Ready,
             Some(_) => EndpointState::Failed,
             None => EndpointState::Connecting,
@@ -163,6 +195,7 @@ impl Endpoint {
     /// Opens no more connections; those that are open end when their calls have.
     pub fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
+        self.around.detector().forget(self.number);
         self.unary.drain();
         self.streams.drain();
     }
@@ -181,109 +214,4 @@ impl Endpoint {
     fn dials(&self) -> MutexGuard<'_, Dials> {
         self.dials.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Opens one more connection, unless one is being opened.
-    fn grow(self: &Arc<Self>, sort: Sort) {
-        if !self.is_retired() && self.lane(sort).start_dialing() {
-            tokio::spawn(establish(Arc::downgrade(self), sort));
-        }
-    }
-
-    /// When the next try may start; the one after it waits for the backoff from then on.
-    fn next_dial(&self) -> Instant {
-        let mut dials = self.dials();
-        let start = dials.next.max(Instant::now());
-        dials.next = start + dials.backoff.delay(&self.around.random);
-        start
-    }
-
-    async fn connect(&self) -> Result<(Arc<Connection>, Driver), String> {
-        let timers = self.around.spec.load().timers;
-        let connect = async {
-            let socket = dial(&self.target.place, self.target.security.as_ref()).await;
-            let socket = socket.map_err(|error| error.to_string())?;
-            let opened = Connection::open(socket, timers, self.around.changed.clone()).await;
-            opened.map_err(|end| end.to_string())
-        };
-        let in_time = timeout(timers.connect, connect).await;
-        in_time.unwrap_or_else(|_| Err(format!("no connection within {:?}", timers.connect)))
-    }
-
-    /// Notes a success, and hands the connection to a task of its own.
-    fn connected(self: &Arc<Self>, sort: Sort, connection: Arc<Connection>, driver: Driver) {
-        {
-            let mut dials = self.dials();
-            dials.failure = None;
-            dials.backoff.reset();
-        }
-        tracing::debug!(endpoint = %self.target.place, ?sort, "connected");
-        self.lane(sort).add(connection.clone());
-        if self.is_retired() {
-            self.retire();
-        }
-        tokio::spawn(carry(self.clone(), sort, connection, driver));
-    }
-
-    /// Notes a failure; whether to try again.
-    fn failed(&self, sort: Sort, why: String) -> bool {
-        tracing::warn!(endpoint = %self.target.place, "cannot connect: {why}");
-        let needed = sort == Sort::Unary && self.unary.is_empty();
-        if self.unary.is_empty() {
-            self.dials().failure = Some(why);
-        }
-        needed && !self.is_retired()
-    }
-
-    /// A connection takes no new calls: the next is opened while it ends.
-    fn replace(self: &Arc<Self>, sort: Sort, connection: &Arc<Connection>) {
-        self.lane(sort).remove(connection);
-        if sort == Sort::Unary && self.unary.is_empty() {
-            self.grow(sort);
-        }
-        self.around.lost.send_replace(());
-        self.around.changed.notify_waiters();
-    }
-}
-
-/// Dials until a connection stands or is not needed any longer.
-async fn establish(endpoint: Weak<Endpoint>, sort: Sort) {
-    loop {
-        let Some(start) = endpoint.upgrade().map(|endpoint| endpoint.next_dial()) else {
-            return;
-        };
-        sleep_until(start).await;
-        let Some(endpoint) = endpoint.upgrade().filter(|endpoint| !endpoint.is_retired()) else {
-            return;
-        };
-        let again = match endpoint.connect().await {
-            Ok((connection, driver)) => {
-                endpoint.connected(sort, connection, driver);
-                false
-            }
-            Err(why) => endpoint.failed(sort, why),
-        };
-        if !again {
-            endpoint.lane(sort).stop_dialing();
-        }
-        endpoint.around.changed.notify_waiters();
-        if !again {
-            return;
-        }
-    }
-}
-
-/// Drives a connection to its end.
-async fn carry(endpoint: Arc<Endpoint>, sort: Sort, connection: Arc<Connection>, driver: Driver) {
-    let mut replaced = false;
-    let mut driver = pin!(driver);
-    let end = poll_fn(|cx| {
-        let end: Poll<End> = driver.as_mut().as_mut().poll(cx);
-        if !replaced && (end.is_ready() || !connection.is_open()) {
-            replaced = true;
-            endpoint.replace(sort, &connection);
-        }
-        end
-    })
-    .await;
-    tracing::debug!(endpoint = %endpoint.target.place, "a connection has ended: {end}");
 }

@@ -8,6 +8,9 @@ use super::retry::Pushback;
 use crate::rpc::envelope::EnvelopeError;
 use crate::rpc::{Code, Origin, Status};
 
+/// The reason of an answer with an HTTP status that is none of gRPC's.
+pub const HTTP_STATUS: &str = "UPSTREAM_HTTP_STATUS";
+
 /// Why an attempt brought no answer.
 #[derive(Debug)]
 pub struct Failure {
@@ -52,6 +55,11 @@ impl Failure {
         }
     }
 
+    /// Whether it says something of the endpoint's health.
+    pub fn counts(&self) -> bool {
+        self.cause == Cause::Left || counts(&self.status)
+    }
+
     /// The upstream has fallen silent, while others have not.
     pub fn silent() -> Self {
         let status = unavailable("UPSTREAM_SILENT", "the upstream does not respond");
@@ -75,6 +83,17 @@ impl From<Status> for Failure {
 fn is_unprocessed(error: &h2::Error) -> bool {
     let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
     error.is_remote() && (refused || error.is_go_away())
+}
+
+/// Whether an error says something of the endpoint's health: it cannot be reached, is overloaded, or
+/// something in front of it fails. All others, deadlines among them, a client could provoke at will.
+pub fn counts(status: &Status) -> bool {
+    let from_upstream = status.origin == Origin::Upstream;
+    match status.code {
+        Code::Unavailable => from_upstream,
+        Code::Unknown => from_upstream && status.reason().as_deref() == Some(HTTP_STATUS),
+        _ => false,
+    }
 }
 
 /// The status of an error of HTTP/2 (gRPC PROTOCOL-HTTP2, "Errors").

@@ -33,6 +33,8 @@ pub struct EndpointReport {
 #[serde(rename_all = "snake_case")]
 pub enum EndpointState {
     Ready,
+    /// Left out for a while, because its calls failed.
+    Ejected,
     Connecting,
     Failed,
 }

@@ -5,6 +5,7 @@ mod load;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::outlier::Outlier;
 use super::retry::Retry;
 use super::tls::Tls;
 use crate::config::model::Address;
@@ -23,6 +24,8 @@ pub struct Spec {
     pub timers: Timers,
     /// How calls that do no harm twice are retried; `None`: not at all.
     pub retry: Option<Retry>,
+    /// When an endpoint is left out because its calls fail.
+    pub outlier: Outlier,
 }
 
 /// An address and its share of the calls.
@@ -116,6 +119,7 @@ impl Spec {
             limits: Limits::default(),
             timers: Timers::default(),
             retry: Some(Retry::default()),
+            outlier: Outlier::default(),
         }
     }
 }

@@ -5,4 +5,5 @@ mod calls;
 mod hostile;
 mod failover;
 mod limits;
+mod outliers;
 mod retries;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use h2::{Ping, PingPong};
+use h2::{Ping, PingPong, Reason};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::pulse::{Beat, Pulse, View};
@@ -49,6 +49,15 @@ pub enum End {
     Broken(io::Error),
     /// The peer did not answer a PING.
     Silent,
+}
+
+impl End {
+    /// Whether the peer complains of PINGs (gRFC A8): its GOAWAY says so in a text, which h2 shows only
+    /// as part of the error's.
+    pub fn is_too_many_pings(&self) -> bool {
+        let Self::Failed(error) = self else { return false };
+        error.reason() == Some(Reason::ENHANCE_YOUR_CALM) && error.to_string().contains("too_many_pings")
+    }
 }
 
 impl fmt::Display for End {

@@ -149,6 +149,13 @@ impl Exchange {
         Poll::Ready(end.map_err(|error| failure::status(&error)))
     }
 
+    /// Notes how the call ended, for the endpoint's record.
+    pub fn note(&self, failed: bool) {
+        if let Some(parts) = &self.parts {
+            parts.seat.endpoint.note(failed);
+        }
+    }
+
     /// Gives the upstream room for as many bytes again.
     pub fn release(&mut self, bytes: usize) {
         // This fails only for a stream that is closed, which needs no room.

@@ -139,6 +139,7 @@ impl Stream for Frames {
         if !matches!(frame, Ok(Frame::Message(_))) {
             self.state = State::Done;
             self.permit = None;
+            self.exchange.note(matches!(&frame, Err(status) if failure::counts(status)));
         }
         Poll::Ready(Some(frame.map_err(|status| self.timer.explain(status))))
     }

@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{HeaderName, StatusCode, response};
 
 use crate::rpc::{Code, Metadata, Origin, Status, trailers};
-use crate::upstream::failure::Failure;
+use crate::upstream::failure::{Failure, HTTP_STATUS};
 use crate::upstream::retry::Pushback;
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
@@ -60,7 +60,7 @@ fn not_grpc(status: StatusCode, headers: &HeaderMap) -> Status {
     if status != StatusCode::OK {
         let message = format!("the upstream answered with HTTP status {}", status.as_u16());
         let code = Code::from_http_status(status.as_u16());
-        return Status::new(code, Origin::Upstream, "UPSTREAM_HTTP_STATUS", message);
+        return Status::new(code, Origin::Upstream, HTTP_STATUS, message);
     }
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let message = match kind {
