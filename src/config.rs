@@ -6,3 +6,6 @@
 
 pub mod model;
 pub mod problem;
+pub mod source;
+
+pub use source::{Source, load};
