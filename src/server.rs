@@ -20,5 +20,8 @@ mod tls;
 mod watch;
 mod worker;
 
+#[cfg(test)]
+mod testing;
+
 pub use limits::Limits;
 pub use serve::{Bound, Options, serve};

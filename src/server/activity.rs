@@ -8,7 +8,7 @@
 //! This file does not know what is done when time is up.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -39,10 +39,14 @@ pub(super) struct Activity {
     version: Version,
     born: Instant,
     requests: AtomicU32,
+    /// Answers of HTTP/2 whose last piece waits for the client to open its window.
+    waiting: AtomicU32,
     /// Since when, in milliseconds from `born`, plus one; 0: not now.
     head: AtomicU64,
     blocked: AtomicU64,
+    stuck: AtomicU64,
     idle: AtomicU64,
+    overdue: AtomicBool,
 }
 
 impl Activity {
@@ -52,9 +56,12 @@ impl Activity {
             version,
             born: Instant::now(),
             requests: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
             head: AtomicU64::new(0),
             blocked: AtomicU64::new(0),
+            stuck: AtomicU64::new(0),
             idle: AtomicU64::new(1),
+            overdue: AtomicBool::new(false),
         };
         activity.read();
         Arc::new(activity)
@@ -96,6 +103,16 @@ impl Activity {
         self.version
     }
 
+    /// The connection is closed for what it failed to do in time.
+    pub(super) fn close_overdue(&self) {
+        self.overdue.store(true, Relaxed);
+    }
+
+    /// Whether it is: then nothing more is waited for.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.overdue.load(Relaxed)
+    }
+
     /// What is due next, and when.
     pub(super) fn due(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
         let due = |since: &AtomicU64, limit: Duration, why| {
@@ -109,6 +126,7 @@ impl Activity {
         let quiet = self.requests() == 0;
         [
             due(&self.blocked, limits.write_stall, Overdue::Write),
+            due(&self.stuck, limits.write_stall, Overdue::Write),
             due(&self.head, limits.head_time, Overdue::Head).filter(|_| quiet),
             due(&self.idle, idle, Overdue::Idle).filter(|_| quiet),
         ]
@@ -120,20 +138,51 @@ impl Activity {
 
 /// One request, from its head to the end of its answer.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Activity>);
+pub(super) struct InFlight {
+    activity: Arc<Activity>,
+    waiting: bool,
+}
 
 impl InFlight {
     pub(super) fn new(activity: &Arc<Activity>) -> Self {
         activity.requests.fetch_add(1, Relaxed);
         activity.head.store(0, Relaxed);
-        Self(Arc::clone(activity))
+        activity.stuck.store(0, Relaxed);
+        Self { activity: Arc::clone(activity), waiting: false }
+    }
+
+    /// A piece of the answer was handed over. Over HTTP/2 the next is asked for when the client's
+    /// window has room; when all answers wait for that, the connection is stuck.
+    pub(super) fn handed_over(&mut self) {
+        let activity = &self.activity;
+        if activity.version == Version::Http2 && !self.waiting {
+            self.waiting = true;
+            let waiting = activity.waiting.fetch_add(1, Relaxed) + 1;
+            if waiting == activity.requests() {
+                activity.stuck.store(activity.now(), Relaxed);
+            }
+        }
+    }
+
+    /// The next piece is asked for.
+    pub(super) fn asked(&mut self) {
+        if self.waiting {
+            self.waiting = false;
+            self.activity.waiting.fetch_sub(1, Relaxed);
+            self.activity.stuck.store(0, Relaxed);
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.0.requests.fetch_sub(1, Relaxed) == 1 {
-            self.0.idle.store(self.0.now(), Relaxed);
+        self.asked();
+        let activity = &self.activity;
+        let left = activity.requests.fetch_sub(1, Relaxed) - 1;
+        if left == 0 {
+            activity.idle.store(activity.now(), Relaxed);
+        } else if left == activity.waiting.load(Relaxed) {
+            activity.stuck.store(activity.now(), Relaxed);
         }
     }
 }
@@ -191,5 +240,22 @@ mod tests {
         assert_eq!(due(&activity), Some((30, Overdue::Write)));
         activity.wrote();
         assert_eq!(due(&activity), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn http2_is_stuck_when_every_answer_waits() {
+        let activity = Activity::new(Version::Http2);
+        let [mut one, mut two] = [InFlight::new(&activity), InFlight::new(&activity)];
+        one.handed_over();
+        assert_eq!(due(&activity), None, "the other goes on");
+        pass(5).await;
+        two.handed_over();
+        assert_eq!(due(&activity), Some((35, Overdue::Write)));
+        two.asked();
+        assert_eq!(due(&activity), None);
+        drop(two);
+        assert_eq!(due(&activity), Some((35, Overdue::Write)), "the one that is left waits");
+        drop(one);
+        assert_eq!(due(&activity), Some((305, Overdue::Idle)));
     }
 }

@@ -140,6 +140,7 @@ async fn run(connection: impl Connection, activity: &Activity, limits: &Limits, 
                 Some(Overdue::Idle) if !finishing && activity.version() == Version::Http2 => {}
                 Some(why) => {
                     tracing::debug!(?why, "connection closed");
+                    activity.close_overdue();
                     return Poll::Ready(());
                 }
                 None if finish => {}

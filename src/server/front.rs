@@ -126,14 +126,14 @@ impl Future for Answer {
             State::Refused(response) => response.take().unwrap_or_default(),
         };
         let in_flight = self.in_flight.take();
-        Poll::Ready(Ok(response.map(|body| Counted { body, _in_flight: in_flight })))
+        Poll::Ready(Ok(response.map(|body| Counted { body, in_flight })))
     }
 }
 
 /// The body of an answer; with its end the request ends.
 pub(super) struct Counted {
     body: Body,
-    _in_flight: Option<InFlight>,
+    in_flight: Option<InFlight>,
 }
 
 impl http_body::Body for Counted {
@@ -144,7 +144,12 @@ impl http_body::Body for Counted {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        self.in_flight.as_mut().map(InFlight::asked);
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(&frame, Poll::Ready(Some(Ok(frame))) if frame.is_data()) {
+            self.in_flight.as_mut().map(InFlight::handed_over);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

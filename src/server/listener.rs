@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener as StdTcpListener, TcpStream as StdTcpStream};
+use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -124,8 +125,11 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     Ok(Listener::Unix(bound, path.to_owned()))
 }
 
+/// Whether it is a socket that nobody listens on. Connecting to any other file is refused as well.
 fn is_abandoned(path: &Path) -> bool {
-    matches!(StdUnixStream::connect(path), Err(error) if error.kind() == ErrorKind::ConnectionRefused)
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    is_socket
+        && matches!(StdUnixStream::connect(path), Err(error) if error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// A client's connection, in the runtime that accepted it.

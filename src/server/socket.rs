@@ -7,13 +7,15 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::Handle;
 use tokio_rustls::server::TlsStream;
 
-use super::activity::Activity;
+use super::activity::{Activity, Version};
 use super::worker::Slot;
 
 /// A client's byte stream.
@@ -22,6 +24,8 @@ pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// What is left when it has been given away.
+    Gone,
 }
 
 /// Calls a method of whichever stream it is.
@@ -34,6 +38,7 @@ macro_rules! each {
                 let $stream = &mut **boxed;
                 $call
             }
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     };
 }
@@ -80,13 +85,15 @@ impl AsyncWrite for Socket {
 pub(super) struct Watched {
     socket: Socket,
     first: Bytes,
+    /// Whether the client has sent everything.
+    ended: bool,
     activity: Arc<Activity>,
-    _slot: Slot,
+    slot: Slot,
 }
 
 impl Watched {
     pub(super) const fn new(socket: Socket, first: Bytes, activity: Arc<Activity>, slot: Slot) -> Self {
-        Self { socket, first, activity, _slot: slot }
+        Self { socket, first, ended: false, activity, slot }
     }
 
     /// Notes whether a write moved on, or waits for the client.
@@ -114,6 +121,8 @@ impl AsyncRead for Watched {
         ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
             self.activity.read();
+        } else {
+            self.ended = true;
         }
         Poll::Ready(Ok(()))
     }
@@ -148,4 +157,29 @@ impl AsyncWrite for Watched {
         let shut = Pin::new(&mut self.socket).poll_shutdown(cx);
         self.note(shut)
     }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let lingers = !self.ended && self.activity.version() == Version::Http1 && !self.activity.is_overdue();
+        if lingers && let Ok(runtime) = Handle::try_current() {
+            let socket = std::mem::replace(&mut self.socket, Socket::Gone);
+            runtime.spawn(linger(socket, self.slot.clone()));
+        }
+    }
+}
+
+/// How long, and for how many bytes, a closed connection is still read from.
+const LINGER: (Duration, u64) = (Duration::from_secs(2), 1024 * 1024);
+
+/// Closes a connection of HTTP/1.1 in two steps (RFC 9112 §9.6): bytes that come after the socket is
+/// closed make the kernel reset it, and the client may lose an answer that it has not read yet.
+async fn linger(mut socket: Socket, _slot: Slot) {
+    let mut sink = tokio::io::sink();
+    let lingering = async {
+        socket.shutdown().await?;
+        tokio::io::copy(&mut socket.take(LINGER.1), &mut sink).await
+    };
+    // However it ends, the connection is over.
+    drop(tokio::time::timeout(LINGER.0, lingering).await);
 }

@@ -11,15 +11,15 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::reload::{Cause, Reloader};
 
 /// Looks in a row that find something new, before it is loaded as it is.
 const RESTLESS: u32 = 4;
 
-/// A stamp this fresh may not show a further write: file systems count time in steps.
-const RACY: Duration = Duration::from_secs(2);
+/// A stamp of the last seconds may not show a further write: file systems count time in steps.
+const RACY: i64 = 2;
 
 /// What a path holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ fn see(path: &Path, before: Option<&Seen>) -> Seen {
 fn read(path: &Path, before: Option<&Seen>) -> io::Result<Seen> {
     // Through links: the link of a ConfigMap is swapped, the file behind it never written.
     let metadata = fs::metadata(path)?;
-    let stamp = stamp(&metadata);
+    let stamp = stamp(&metadata, SystemTime::now());
     if let Some(before) = before.filter(|before| stamp.is_some() && before.stamp == stamp) {
         return Ok(before.clone());
     }
@@ -171,10 +171,11 @@ fn names(path: &Path) -> io::Result<u64> {
     Ok(hasher.finish())
 }
 
-fn stamp(metadata: &Metadata) -> Option<Stamp> {
-    let written = metadata.modified().ok()?;
-    let settled = SystemTime::now().duration_since(written).is_ok_and(|age| age > RACY);
-    settled.then(|| {
+/// The stamp of a file that has not changed for a while.
+fn stamp(metadata: &Metadata, now: SystemTime) -> Option<Stamp> {
+    let now = i64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
+    let latest = metadata.mtime().max(metadata.ctime());
+    (latest + RACY < now).then(|| {
         let changed = (metadata.ctime(), metadata.ctime_nsec());
         let modified = (metadata.mtime(), metadata.mtime_nsec());
         (metadata.dev(), metadata.ino(), metadata.len(), modified.0, modified.1, changed.0, changed.1)

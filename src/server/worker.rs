@@ -183,3 +183,6 @@ impl Destination for Dealer {
         tracing::warn!("no worker had room for a connection");
     }
 }
+
+#[cfg(test)]
+mod tests;
