@@ -1,75 +1,73 @@
-//! Where a configuration comes from. A stand-in until the configuration is merged: it knows the two
-//! addresses only.
+//! Where a configuration comes from, and the whole way from there to the checked one.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::model::{Accept, Admin, Collisions, Config, Listen, PolicyKeys, Server};
-use super::problem::{Located, Location, Problem};
+use super::model::Config;
+use super::problem::{Problem, Severity};
+use super::raw::environment::PREFIX;
+use super::{check, raw, read};
 
+/// What a configuration is made of.
 #[derive(Clone, Debug)]
 pub struct Source {
     pub kind: Kind,
+    /// Variables of the environment; those that do not start with `TRANSOM_` do not matter.
     pub env: Vec<(String, String)>,
 }
 
+/// The first file.
 #[derive(Clone, Debug)]
 pub enum Kind {
+    /// A file, with what it includes.
     File(PathBuf),
-    Text { name: String, text: String, base: PathBuf, descriptors: Option<&'static [u8]> },
+    /// A text that stands in no file.
+    Text {
+        /// What problems call it, in the place of a file.
+        name: String,
+        text: String,
+        /// The folder that relative paths start from; itself from the root.
+        base: PathBuf,
+        /// A serialized `FileDescriptorSet` that comes with the text, before every `[[schema]]`.
+        descriptors: Option<&'static [u8]>,
+    },
 }
 
-#[derive(Debug)]
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
 pub struct Loaded {
     pub config: Config,
+    /// What may not do what was meant.
     pub warnings: Vec<Problem>,
 }
 
 impl Source {
+    /// A file and the environment of this process.
+    #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { kind: Kind::File(path.into()), env: std::env::vars().collect() }
-    }
-
-    fn get<T: std::str::FromStr>(&self, name: &str, default: T) -> T {
-        let found = self.env.iter().find(|(key, _)| key == name);
-        found.and_then(|(_, value)| value.parse().ok()).unwrap_or(default)
+        Self { kind: Kind::File(path.into()), env: process_environment() }
     }
 }
 
+/// The variables of this process that may be meant for us. What is not Unicode is no value of any key:
+/// with replacement characters in it, its key's reader tells it.
+fn process_environment() -> Vec<(String, String)> {
+    let variables = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
+    variables.filter(|(name, _)| name.starts_with(PREFIX)).collect()
+}
+
+/// Reads, merges and checks a configuration.
+///
+/// # Errors
+/// Every problem there is, warnings among them, when at least one is an error; in the order of the
+/// files and of the places in them.
 pub fn load(source: &Source) -> Result<Loaded, Vec<Problem>> {
-    let files = match &source.kind {
-        Kind::File(path) if path.exists() => vec![path.clone()],
-        Kind::File(path) => {
-            let at = Location { file: Some(Arc::new(path.clone())), ..Location::default() };
-            return Err(vec![Problem::error(at, "the file cannot be read")]);
-        }
-        Kind::Text { .. } => Vec::new(),
-    };
-    let located =
-        |value| Located { value, at: Location { key: "server.listen".into(), ..Location::default() } };
-    let config = Config {
-        collisions: Collisions::Error,
-        server: Server {
-            listen: vec![located(Listen::Tcp(
-                source.get("TRANSOM_SERVER__LISTEN", ([127, 0, 0, 1], 8080).into()),
-            ))],
-            workers: 2,
-            accept: if source.get("SHARED", false) { Accept::Shared } else { Accept::PerCore },
-            tls: None,
-        },
-        admin: Admin {
-            listen: Located {
-                value: source.get("TRANSOM_ADMIN__LISTEN", ([127, 0, 0, 1], 9901).into()),
-                at: Location { key: "admin.listen".into(), ..Location::default() },
-            },
-        },
-        schema: Vec::new(),
-        upstreams: Vec::new(),
-        defaults: PolicyKeys::default(),
-        policies: Vec::new(),
-        routes: Vec::new(),
-        files,
-        include: Vec::new(),
-    };
-    Ok(Loaded { config, warnings: Vec::new() })
+    let raw = raw::read(source);
+    let config = read::config(&raw, source);
+    check::check(&config, &raw);
+    let problems = raw.take_problems();
+    if problems.iter().any(|problem| problem.severity == Severity::Error) {
+        return Err(problems);
+    }
+    Ok(Loaded { config, warnings: problems })
 }
