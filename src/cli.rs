@@ -5,6 +5,7 @@
 
 mod check;
 mod colour;
+mod demo;
 mod explain;
 mod healthcheck;
 mod problems;
@@ -55,6 +56,8 @@ impl ConfigFile {
 enum Action {
     /// Serve until told to end: SIGTERM drains, a second one ends at once, SIGHUP reloads.
     Serve,
+    /// Serve sample services that come with Transom, to play with: nothing else is needed.
+    Demo(demo::Options),
     /// Check configuration, schema and routes, and print every problem; binds nothing.
     Check {
         #[arg(long, value_enum, default_value_t)]
@@ -89,6 +92,7 @@ pub fn run() -> ExitCode {
     let Command { action, config } = Command::parse();
     match action.unwrap_or(Action::Serve) {
         Action::Serve => serve::run(config.source()),
+        Action::Demo(options) => demo::run(&options),
         Action::Check { format } => check::run(&config, format),
         Action::Routes { format } => routes::run(&config, format),
         Action::Explain(request) => explain::run(&config, &request),

@@ -96,3 +96,6 @@ fn private_key(file: &Located<std::path::PathBuf>) -> Result<PrivateKeyDer<'stat
 fn show(file: &Located<std::path::PathBuf>) -> std::path::Display<'_> {
     Path::new(&file.value).display()
 }
+
+#[cfg(test)]
+mod tests;
