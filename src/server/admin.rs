@@ -97,3 +97,6 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     site.is_some_and(|site| site != b"none" && site != b"same-origin")
 }
+
+#[cfg(test)]
+mod tests;
