@@ -24,12 +24,19 @@ use crate::config::Source;
 /// Without a command it serves.
 #[derive(Debug, Parser)]
 #[command(name = "transom", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = AFTER_HELP)]
 struct Command {
     #[command(subcommand)]
     action: Option<Action>,
     #[command(flatten)]
     config: ConfigFile,
 }
+
+const AFTER_HELP: &str = "\
+Every key of the configuration can be set in the environment: TRANSOM_SERVER__LISTEN=0.0.0.0:80.
+TRANSOM_LOG selects what is logged: info, or warn,transom::upstream=debug.
+
+Exit codes: 0 done; 1 problems were found, or it could not be done; 2 the command line is wrong.";
 
 /// Which configuration a command is about.
 #[derive(Clone, Debug, Args)]

@@ -13,7 +13,7 @@ use super::problems::{self, Problem, print};
 use super::{routes, serve};
 use crate::config::{Kind, Source};
 use crate::demo;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, RouteRow};
 use crate::server::Bound;
 
 /// How the demo runs.
@@ -67,12 +67,16 @@ fn say_which_option(problem: Problem) -> Problem {
 
 fn announce(bound: &Bound, gateway: &Gateway) {
     let colours = Colours::of(&io::stderr());
-    print(&mut io::stderr(), &welcome(bound, &routes::table(&gateway.routes(), colours), colours));
+    print(&mut io::stderr(), &welcome(bound, gateway.routes(), colours));
 }
 
-fn welcome(bound: &Bound, routes: &str, colours: Colours) -> String {
+/// The routes, where the demo listens, and what to try. Automatic routes are all alike and told at once.
+fn welcome(bound: &Bound, rows: Vec<RouteRow>, colours: Colours) -> String {
+    let (automatic, written): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.source == "auto");
+    let mut text = routes::table(&written, colours);
     let public = bound.public.join(", ");
-    let mut text = format!("{routes}\n");
+    let automatic = format!("and POST /package.Service/Method for each of {} methods\n\n", automatic.len());
+    text.push_str(&colours.dim(automatic).to_string());
     let listens = colours.bold(format!("http://{public}"));
     let written =
         writeln!(text, "The demo listens at {listens}, its admin listener at http://{}.", bound.admin);

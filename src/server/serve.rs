@@ -158,8 +158,8 @@ impl Crew {
 
     /// Makes a worker's door, on the worker's own runtime.
     fn door(&self) -> impl FnOnce() -> Door + Send + 'static {
-        let (gateway, access_log) = (Arc::clone(&self.gateway), self.access_log.clone());
-        let (limits, draining) = (Arc::clone(&self.limits), self.draining.clone());
+        let (gateway, access_log) = (Arc::clone(&self.gateway), self.access_log.for_thread());
+        let (limits, draining) = (Arc::clone(&self.limits), self.draining.for_thread());
         move || {
             let router = axum::Router::new().fallback_service(gateway.worker(access_log.clone()));
             Door::new(router, access_log, draining, limits)

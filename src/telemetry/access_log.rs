@@ -138,6 +138,11 @@ pub fn redacted(uri: &Uri) -> String {
 /// Where entries go. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Inner {
     /// `None`: nothing is logged.
     queue: Option<SyncSender<Entry>>,
     dropped: Arc<AtomicU64>,
@@ -147,7 +152,7 @@ impl AccessLog {
     /// A log that writes nothing.
     #[must_use]
     pub fn disabled() -> Self {
-        Self { queue: None, dropped: Arc::default() }
+        Self { inner: Arc::default() }
     }
 
     /// Starts the thread that writes to `output`. It ends, with everything written, when the last
@@ -158,31 +163,38 @@ impl AccessLog {
     pub fn start(format: Format, output: impl Write + Send + 'static) -> io::Result<(Self, JoinHandle<()>)> {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
         let dropped = Arc::<AtomicU64>::default();
-        let log = Self { queue: Some(sender), dropped: Arc::clone(&dropped) };
+        let inner = Inner { queue: Some(sender), dropped: Arc::clone(&dropped) };
+        let log = Self { inner: Arc::new(inner) };
         let writer = Writer { queue: receiver, dropped, format, output };
         let thread = thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run())?;
         Ok((log, thread))
     }
 
+    /// The same log for another thread: its clones count on a cache line of their own.
+    #[must_use]
+    pub fn for_thread(&self) -> Self {
+        Self { inner: Arc::new((*self.inner).clone()) }
+    }
+
     /// Whether an entry would be written: if not, none needs to be made.
     #[must_use]
-    pub const fn is_enabled(&self) -> bool {
-        self.queue.is_some()
+    pub fn is_enabled(&self) -> bool {
+        self.inner.queue.is_some()
     }
 
     /// Writes an entry soon, or drops and counts it. Never waits.
     pub fn write(&self, entry: Entry) {
-        if let Some(queue) = &self.queue
+        if let Some(queue) = &self.inner.queue
             && let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = queue.try_send(entry)
         {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.inner.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Entries dropped and not reported yet.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.inner.dropped.load(Ordering::Relaxed)
     }
 }
 

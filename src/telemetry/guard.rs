@@ -42,7 +42,7 @@ impl Drain {
     #[must_use]
     pub fn new() -> (Self, Draining) {
         let (sender, receiver) = watch::channel(Phase::Serving);
-        (Self { phase: Arc::new(sender) }, Draining { phase: receiver })
+        (Self { phase: Arc::new(sender) }, Draining { phase: Arc::new(receiver) })
     }
 
     /// Begins to drain: what still runs at `until` is cut off. Once begun, a drain is neither
@@ -66,7 +66,7 @@ impl Drain {
 /// The side that listens. Cloning is cheap; it is an extension of every request.
 #[derive(Clone, Debug)]
 pub struct Draining {
-    phase: watch::Receiver<Phase>,
+    phase: Arc<watch::Receiver<Phase>>,
 }
 
 impl Draining {
@@ -75,6 +75,12 @@ impl Draining {
     pub fn never() -> Self {
         static NEVER: std::sync::LazyLock<(Drain, Draining)> = std::sync::LazyLock::new(Drain::new);
         NEVER.1.clone()
+    }
+
+    /// The same signal for another thread: its clones count on a cache line of their own.
+    #[must_use]
+    pub fn for_thread(&self) -> Self {
+        Self { phase: Arc::new((*self.phase).clone()) }
     }
 
     /// Where the process is now.
@@ -117,7 +123,7 @@ impl Draining {
 
     /// A dropped [`Drain`] counts as every phase: nobody is left to give the signal.
     async fn until(&self, reached: impl Fn(Phase) -> bool) {
-        let mut phase = self.phase.clone();
+        let mut phase = (*self.phase).clone();
         drop(phase.wait_for(|phase| reached(*phase)).await);
     }
 }

@@ -3,7 +3,9 @@
 //! What is logged is said where it happens, with `tracing`'s macros; `TRANSOM_LOG` selects it in the
 //! syntax of `tracing_subscriber::EnvFilter` (`info`, `warn,transom::upstream=debug`, …).
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
+use std::panic::{self, PanicHookInfo};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -40,5 +42,22 @@ pub fn start(filter: Option<&str>) -> Result<(), ParseError> {
         Format::Readable => builder.with_ansi(true).with_target(false).compact().try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
     });
+    panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// A panic is a mistake of the program's own: one line of the log, like everything else, with a backtrace
+/// when `RUST_BACKTRACE` asks for it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let message =
+        text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        tracing::error!(place, %backtrace, "panic: {message}");
+    } else {
+        tracing::error!(place, "panic: {message}");
+    }
 }

@@ -12,8 +12,7 @@ use crate::telemetry::guard::Drain;
 
 const PROTO: &str = "syntax = \"proto3\";\npackage t;\nservice S { rpc M(R) returns (R); }\nmessage R {}\n";
 
-const CONFIG: &str =
-    "[[schema]]\nprotos = [\"*.proto\"]\ninclude = [\".\"]\n\n[upstreams.t]\nendpoints = [\"http://127.0.0.1:1\"]\n";
+const CONFIG: &str = "[[schema]]\nprotos = [\"*.proto\"]\ninclude = [\".\"]\n\n[upstreams.t]\nendpoints = [\"http://127.0.0.1:1\"]\n";
 
 /// A folder with a configuration that can be loaded.
 struct Files(tempfile::TempDir);

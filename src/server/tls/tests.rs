@@ -14,7 +14,7 @@ use crate::config::problem::Location;
 /// A folder with a certificate and its key.
 struct Files {
     folder: tempfile::TempDir,
-    files: ServerTls,
+    paths: ServerTls,
     certificate: CertificateDer<'static>,
 }
 
@@ -24,9 +24,9 @@ fn files() -> Files {
         value: folder.path().join(name),
         at: Location { key: format!("server.tls.{name}"), ..Location::default() },
     };
-    let files = ServerTls { cert: located("cert"), key: located("key") };
-    let certificate = renew(&files);
-    Files { folder, files, certificate }
+    let paths = ServerTls { cert: located("cert"), key: located("key") };
+    let certificate = renew(&paths);
+    Files { folder, paths, certificate }
 }
 
 /// Writes a new pair.
@@ -70,9 +70,10 @@ async fn shake(
 
 #[tokio::test]
 async fn the_protocol_is_chosen_by_alpn() {
-    let Files { files, certificate, folder: _folder } = files();
+    let Files { paths: files, certificate, folder: _folder } = files();
     let tls = Tls::load(&files).unwrap();
-    let cases: [(&[&[u8]], Option<&[u8]>); 4] = [
+    type Case = (&'static [&'static [u8]], Option<&'static [u8]>);
+    let cases: [Case; 4] = [
         (&[b"h2", b"http/1.1"], Some(b"h2")),
         (&[b"http/1.1", b"h2"], Some(b"h2")),
         (&[b"http/1.1"], Some(b"http/1.1")),
@@ -87,7 +88,7 @@ async fn the_protocol_is_chosen_by_alpn() {
 
 #[tokio::test]
 async fn a_new_pair_is_shown_and_half_a_pair_is_not() {
-    let Files { files, certificate, folder: _folder } = files();
+    let Files { paths: files, certificate, folder: _folder } = files();
     let tls = Tls::load(&files).unwrap();
     let new = renew(&files);
     tls.reload(&files).unwrap();
@@ -104,7 +105,7 @@ async fn a_new_pair_is_shown_and_half_a_pair_is_not() {
 
 #[test]
 fn files_that_are_missing_or_hold_something_else() {
-    let Files { files, folder, .. } = files();
+    let Files { paths: files, folder, .. } = files();
     let missing = |name: &str| folder.path().join(name);
     let broken = [
         ("server.tls.cert", missing("none"), files.key.value.clone()),
@@ -123,7 +124,7 @@ fn files_that_are_missing_or_hold_something_else() {
 
 #[tokio::test]
 async fn a_handshake_that_does_not_come_ends() {
-    let Files { files, folder: _folder, .. } = files();
+    let Files { paths: files, folder: _folder, .. } = files();
     let tls = Tls::load(&files).unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let _silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
