@@ -68,11 +68,13 @@ async fn shake(
     Some((protocol, session.peer_certificates().unwrap()[0].clone().into_owned()))
 }
 
+/// What a client offers, and what is chosen.
+type Case = (&'static [&'static [u8]], Option<&'static [u8]>);
+
 #[tokio::test]
 async fn the_protocol_is_chosen_by_alpn() {
     let Files { paths: files, certificate, folder: _folder } = files();
     let tls = Tls::load(&files).unwrap();
-    type Case = (&'static [&'static [u8]], Option<&'static [u8]>);
     let cases: [Case; 4] = [
         (&[b"h2", b"http/1.1"], Some(b"h2")),
         (&[b"http/1.1", b"h2"], Some(b"h2")),
