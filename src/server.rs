@@ -13,6 +13,7 @@ mod control;
 mod front;
 mod limits;
 mod listener;
+mod open_files;
 mod reload;
 mod serve;
 mod socket;

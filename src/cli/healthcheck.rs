@@ -96,3 +96,6 @@ fn status(line: &[u8; 12]) -> Option<u16> {
     let line = std::str::from_utf8(line).ok()?.strip_prefix("HTTP/1.")?;
     line.get(2..)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

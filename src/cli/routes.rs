@@ -67,3 +67,6 @@ fn line(cells: &[String; 6], widths: [usize; 6], paint: impl Fn(&str, usize) -> 
     text.truncate(text.trim_end().len());
     text + "\n"
 }
+
+#[cfg(test)]
+mod tests;

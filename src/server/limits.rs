@@ -13,7 +13,8 @@ pub struct Limits {
     pub head: u32,
     /// Header lines of a request: 431 beyond. Over HTTP/1.1 the parser's own limit, which is the same.
     pub headers: usize,
-    /// Connections of one listener on one worker; more wait in the kernel's queue.
+    /// Connections of the whole process, or four fifths of the files that it may open, whichever is
+    /// less; each worker has its share, and more wait in the kernel's queue.
     pub connections: usize,
     /// From accepting to the first bytes that tell the protocol (the whole preface for HTTP/2).
     pub first_bytes: Duration,

@@ -129,3 +129,6 @@ fn log(cause: Cause, outcome: &Result<Reloaded, Vec<Problem>>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use super::control::Control;
 use super::front::Door;
 use super::limits::Limits;
 use super::listener::{self, Listener, Shown};
+use super::open_files;
 use super::tls::Tls;
 use super::worker::{Dealer, Worker};
 use crate::config::model::{Accept, Config, Listen};
@@ -57,9 +58,9 @@ pub fn serve(
     ready: impl FnOnce(&Bound),
 ) -> Result<(), Vec<Problem>> {
     let config = gateway.config();
-    let sockets = Sockets::bind(&config)?;
-    let admin = listener::bind_one(&config.admin.listen).map_err(|problem| vec![problem])?;
-    let tls = config.server.tls.as_ref().map(Tls::load).transpose().map_err(|problem| vec![problem])?;
+    let admin = listener::bind_one(&config.admin.listen).map_err(|problem| vec![problem]);
+    let tls = config.server.tls.as_ref().map(Tls::load).transpose().map_err(|problem| vec![problem]);
+    let ((sockets, admin), tls) = both(both(Sockets::bind(&config), admin), tls)?;
     let tls = tls.map(Arc::new);
     let bound = Bound {
         public: sockets.addresses.iter().map(|address| Shown(address).to_string()).collect(),
@@ -69,14 +70,26 @@ pub fn serve(
     let (drain, draining) = Drain::new();
     let control = Control::new(Arc::clone(gateway), tls.clone(), (drain, draining.clone()), options)
         .map_err(|error| internal(&error))?;
+    let connections = options.limits.connections.min(open_files::for_clients(open_files::raise()));
     let limits = Arc::new(Limits {
-        connections: options.limits.connections.div_ceil(config.server.workers),
+        connections: connections.div_ceil(config.server.workers.max(1)),
         ..options.limits.clone()
     });
     let crew = Crew { gateway: Arc::clone(gateway), access_log, tls, limits, draining };
     let (workers, shared) = crew.start(sockets).map_err(|error| internal(&error))?;
     ready(&bound);
     control.run(admin, shared, workers).map_err(|error| internal(&error))
+}
+
+/// Both, or everything that is wrong with either.
+fn both<A, B>(one: Result<A, Vec<Problem>>, other: Result<B, Vec<Problem>>) -> Result<(A, B), Vec<Problem>> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (one, other) => {
+            let problems = [one.err(), other.err()];
+            Err(problems.into_iter().flatten().flatten().collect())
+        }
+    }
 }
 
 /// What the machine refuses, rather than what the configuration says.

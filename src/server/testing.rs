@@ -1,6 +1,7 @@
 //! A server in a test's own runtime: a listener, a door and a router that the test brings.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,4 +114,33 @@ pub(super) async fn http2(
 /// Waits for something that has to happen.
 pub(super) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LONG, future).await.expect("this happens")
+}
+
+/// What [`CONFIG`] takes its schema from.
+const PROTO: &str = "syntax = \"proto3\";\npackage t;\nservice S { rpc M(R) returns (R); }\nmessage R {}\n";
+
+/// A configuration of one upstream with one method, for [`Files`].
+pub(super) const CONFIG: &str = "[[schema]]\nprotos = [\"*.proto\"]\ninclude = [\".\"]\n\n[upstreams.t]\nendpoints = [\"http://127.0.0.1:1\"]\n";
+
+/// A folder with a configuration that can be loaded.
+pub(super) struct Files(tempfile::TempDir);
+
+impl Files {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("t.proto"), PROTO).unwrap();
+        let files = Self(folder);
+        files.write(CONFIG);
+        files
+    }
+
+    /// The configuration.
+    pub(super) fn path(&self) -> PathBuf {
+        self.0.path().join("gateway.toml")
+    }
+
+    /// Writes the configuration anew.
+    pub(super) fn write(&self, text: &str) {
+        std::fs::write(self.path(), text).unwrap();
+    }
 }

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use axum::body::Body;
 use http_body_util::BodyExt as _;
@@ -6,34 +6,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
+use super::super::testing::{CONFIG, Files};
 use super::*;
 use crate::config::Source;
 use crate::telemetry::guard::Drain;
-
-const PROTO: &str = "syntax = \"proto3\";\npackage t;\nservice S { rpc M(R) returns (R); }\nmessage R {}\n";
-
-const CONFIG: &str = "[[schema]]\nprotos = [\"*.proto\"]\ninclude = [\".\"]\n\n[upstreams.t]\nendpoints = [\"http://127.0.0.1:1\"]\n";
-
-/// A folder with a configuration that can be loaded.
-struct Files(tempfile::TempDir);
-
-impl Files {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("t.proto"), PROTO).unwrap();
-        let files = Self(folder);
-        files.write(CONFIG);
-        files
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("gateway.toml")
-    }
-
-    fn write(&self, text: &str) {
-        std::fs::write(self.path(), text).unwrap();
-    }
-}
 
 fn admin(config: &Path, loopback: bool) -> (Router, Drain) {
     let (gateway, _) = Gateway::load(Source::file(config)).unwrap();
