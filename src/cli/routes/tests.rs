@@ -1,3 +1,5 @@
+//! How the route table looks.
+
 use super::*;
 
 fn row(method: &str, template: &str, host: Option<&str>) -> RouteRow {
