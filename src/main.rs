@@ -1,3 +1,7 @@
-//! The `transom` program.
+//! The `transom` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    transom::cli::run()
+}

@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "gateway",
         &["rpc", "route", "config", "telemetry", "schema", "transcode", "upstream", "protocol", "middleware"],
     ),
-    ("server", &["config", "telemetry", "gateway"]),
+    ("server", &["rpc", "config", "telemetry", "gateway"]),
     ("demo", &["rpc"]),
     ("cli", &["config", "telemetry", "gateway", "server", "demo"]),
 ];
