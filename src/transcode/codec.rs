@@ -29,7 +29,8 @@ impl Codec {
     }
 
     /// The codec of the standard types alone, for an Any of a type that a schema lacks.
-    pub(super) fn standard() -> &'static Self {
+    #[must_use]
+    pub fn standard() -> &'static Self {
         static STANDARD: LazyLock<Codec> = LazyLock::new(|| Codec::new(Arc::clone(standard())));
         &STANDARD
     }
@@ -131,6 +132,14 @@ impl Codec {
         out: &mut Vec<u8>,
     ) -> Result<(), WireError> {
         json_writer::write(self, message, wire, options, out)
+    }
+
+    /// Writes an encoded `google.protobuf.Any`, whether or not the schema has that type itself.
+    ///
+    /// # Errors
+    /// As those of [`Codec::write`].
+    pub fn write_any(&self, any: &[u8], options: &WriteOptions, out: &mut Vec<u8>) -> Result<(), WireError> {
+        json_writer::write_any(self, any, options, out)
     }
 
     /// Whether wire bytes can be decoded as a message of this type, however they would look in JSON.
