@@ -1,5 +1,3 @@
-//! What a listener may answer, and what the check makes of it.
-
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 

@@ -1,5 +1,3 @@
-//! How the route table looks.
-
 use super::*;
 
 fn row(method: &str, template: &str, host: Option<&str>) -> RouteRow {

@@ -1,5 +1,3 @@
-//! Binding, and accepting until the drain.
-
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::Mutex;

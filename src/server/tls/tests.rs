@@ -1,5 +1,3 @@
-//! Handshakes, and pairs of files that change.
-
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
