@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::model::{Config, Route, Upstream};
+use http::HeaderName;
+
+use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
     DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Policy, PolicyKeys, StreamForm,
     Unknown, resolve,
@@ -44,13 +46,13 @@ impl<'c> Policies<'c> {
             let policy = resolve(&levels);
             let call =
                 CallPolicy { upstream: Arc::clone(&upstream.name), message_limit: policy.limits.message };
-            (Arc::new(target_policy(&policy, streams)), Arc::new(call))
+            (Arc::new(target_policy(&policy, upstream, streams)), Arc::new(call))
         });
         made.clone()
     }
 }
 
-fn target_policy(policy: &Policy, streams: bool) -> TargetPolicy {
+fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetPolicy {
     TargetPolicy {
         timeout: if streams { policy.stream_timeout } else { policy.timeout }.duration(),
         body_limit: policy.limits.body,
@@ -63,6 +65,10 @@ fn target_policy(policy: &Policy, streams: bool) -> TargetPolicy {
             StreamForm::Array => Some(StreamFraming::Array),
         },
         sse: SsePolicy { heartbeat: policy.sse.heartbeat.0, retry: policy.sse.retry },
+        affinity: match &upstream.balance.value {
+            Balance::Hash(HashKey::Header(name)) => HeaderName::try_from(name.as_str()).ok(),
+            Balance::P2c | Balance::RoundRobin => None,
+        },
         read: read_options(policy),
         write: write_options(policy),
         query: QueryOptions {

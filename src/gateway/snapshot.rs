@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::model::{Config, SchemaSource};
+use crate::config::model::{Config, SchemaSource, UpstreamTls};
 use crate::config::problem::{Problem, Severity};
 use crate::config::{self, Source};
 use crate::schema::load;
@@ -37,7 +37,8 @@ impl Snapshot {
         let config::Loaded { config, mut warnings } = config::load(source)?;
         let schema = load::load(&config.schema)?;
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
-        let (routes, problems) = routes::build(&config, &codec);
+        let (routes, mut problems) = routes::build(&config, &codec);
+        let upstreams = upstreams(&config, &mut problems);
         let (errors, more): (Vec<_>, Vec<_>) =
             problems.into_iter().partition(|problem| problem.severity == Severity::Error);
         if !errors.is_empty() {
@@ -48,7 +49,7 @@ impl Snapshot {
         let snapshot = Self {
             generation,
             fingerprint: fingerprint(&watched, &config),
-            upstreams: config.upstreams.iter().map(|upstream| Arc::new(Spec::from(upstream))).collect(),
+            upstreams,
             config: Arc::new(config),
             codec,
             routes,
@@ -56,6 +57,17 @@ impl Snapshot {
         };
         Ok((snapshot, warnings))
     }
+}
+
+fn upstreams(config: &Config, problems: &mut Vec<Problem>) -> Vec<Arc<Spec>> {
+    let mut upstreams = Vec::with_capacity(config.upstreams.len());
+    for upstream in &config.upstreams {
+        match Spec::load(upstream) {
+            Ok(spec) => upstreams.push(Arc::new(spec)),
+            Err(more) => problems.extend(more),
+        }
+    }
+    upstreams
 }
 
 /// Patterns are watched as they stand, so that a file that is new is noticed.
@@ -67,9 +79,16 @@ fn watched(config: &Config, schema_files: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut watched: Vec<PathBuf> = config.files.iter().chain(&config.include).cloned().collect();
     watched.extend(patterns.map(|pattern| pattern.value.clone()));
     watched.extend(schema_files);
+    watched.extend(config.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref()).flat_map(tls_files));
     watched.sort();
     watched.dedup();
     watched
+}
+
+/// A certificate that is renewed makes a new specification, and so new connections.
+fn tls_files(tls: &UpstreamTls) -> impl Iterator<Item = PathBuf> {
+    let client = tls.client.iter().flat_map(|client| [&client.cert, &client.key]);
+    tls.ca.iter().chain(client).map(|file| file.value.clone())
 }
 
 /// The environment can change a configuration too, so its outcome counts beside the files.

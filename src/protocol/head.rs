@@ -1,5 +1,6 @@
 //! What the head of a request says to every adapter: its deadline, and the frame of its call.
 
+use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -20,7 +21,7 @@ pub(super) fn call(
         method: target.method.clone(),
         kind: target.kind,
         idempotent: target.idempotent,
-        affinity: None,
+        affinity: affinity(headers, target),
         policy: Arc::clone(&target.call_policy),
         metadata,
         deadline: deadline(headers, target)?,
@@ -28,6 +29,14 @@ pub(super) fn call(
         accept_encoding: None,
         messages,
     })
+}
+
+/// The same for equal values of the header, in every worker.
+fn affinity(headers: &HeaderMap, target: &Target) -> Option<u64> {
+    let value = headers.get(target.policy.affinity.as_ref()?)?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write(value.as_bytes());
+    Some(hasher.finish())
 }
 
 /// The smaller of the client's `grpc-timeout` and the route's timeout.

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::rpc::{CallPolicy, Kind, Message, Method, Status};
 use crate::transcode::http_body::HttpBody;
 use crate::transcode::query::QueryOptions;
@@ -77,6 +79,8 @@ pub struct TargetPolicy {
     /// The framing of streams, where the route fixes it.
     pub stream: Option<StreamFraming>,
     pub sse: SsePolicy,
+    /// The request header by whose value calls stay together on one endpoint.
+    pub affinity: Option<HeaderName>,
     pub read: ReadOptions,
     pub write: WriteOptions,
     pub query: QueryOptions,
