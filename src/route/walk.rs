@@ -54,13 +54,46 @@ impl<'w, 'p> Walk<'w, 'p> {
         ending: Ending,
         visit: &mut impl FnMut(&'r Node<T>, Option<Symbol>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
+        self.end(node, at, ending, visit)?;
+        self.beyond(node, at, ending, visit)
+    }
+
+    /// Shows a node that the whole path has led to.
+    fn end<'r, T, B>(
+        &self,
+        node: &'r Node<T>,
+        at: usize,
+        ending: Ending,
+        visit: &mut impl FnMut(&'r Node<T>, Option<Symbol>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         if at == self.path.len() {
             self.verbs(ending).try_for_each(|verb| visit(node, verb))?;
         }
-        for (edge, ending) in self.steps(at).into_iter().flatten() {
-            if let Some(next) = node.next(edge) {
-                self.from(next, at + 1, ending, visit)?;
-            }
+        ControlFlow::Continue(())
+    }
+
+    fn beyond<'r, T, B>(
+        &self,
+        node: &'r Node<T>,
+        at: usize,
+        ending: Ending,
+        visit: &mut impl FnMut(&'r Node<T>, Option<Symbol>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let [bare, whole, any] = self.steps(at);
+        // `/a:v` as a verb and as a literal (`/a%3Av`) are of one shape: the templates that end with either
+        // come before those that go on.
+        let literals =
+            [bare, whole].map(|step| step.and_then(|(edge, ending)| Some((node.next(edge)?, ending))));
+        for (next, ending) in literals.into_iter().flatten() {
+            self.end(next, at + 1, ending, visit)?;
+        }
+        for (next, ending) in literals.into_iter().flatten() {
+            self.beyond(next, at + 1, ending, visit)?;
+        }
+        if let Some((edge, ending)) = any
+            && let Some(next) = node.next(edge)
+        {
+            self.from(next, at + 1, ending, visit)?;
         }
         for (tail, next) in node.rests() {
             if let Some(start) = self.path.len().checked_sub(tail).filter(|start| *start >= at) {

@@ -173,6 +173,8 @@ fn an_escaped_colon_in_a_literal_is_no_verb() {
             ("POST /a:b", r#"POST /{id}:b ["a"]"#),
         ],
     );
+    table(&["GET /a/**:v", "GET /a%3Av"], &[("GET /a:v", "GET /a%3Av []")]);
+    table(&["GET /a:v", "GET /a%3Av/**"], &[("GET /a:v", "GET /a:v []")]);
 }
 
 #[test]
