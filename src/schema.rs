@@ -22,4 +22,6 @@ pub use tables::{Cardinality, EnumId, FieldType, Idempotency, MessageId, MethodI
 pub use views::{Enum, Field, Message, Method};
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

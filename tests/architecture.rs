@@ -37,7 +37,19 @@ const LAYERS: &[(&str, &[&str])] = &[
 const MAIN: &[&str] = &["cli"];
 
 /// The parts of `protocol` that its adapters share; every other module there is an adapter.
-const SHARED: &[&str] = &["adapter", "body", "detect", "headers", "json_error", "target"];
+const SHARED: &[&str] = &[
+    "accept",
+    "adapter",
+    "body",
+    "content_type",
+    "detect",
+    "head",
+    "headers",
+    "json_error",
+    "outcome",
+    "stream_body",
+    "target",
+];
 
 /// The most lines of a file, its tests included.
 const MAX_LINES: usize = 500;

@@ -12,7 +12,6 @@ use tower::{Layer, Service};
 
 use crate::protocol::{Body, adapter, detect};
 use crate::rpc::{Code, Origin, Status};
-use crate::transcode::Codec;
 
 /// Adds [`Rescue`].
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +52,7 @@ where
                 tracing::error!("a request has panicked: this is a mistake in Transom, please report it");
                 let message = "the gateway failed";
                 let status = Status::new(Code::Internal, Origin::Gateway, "PANIC", message);
-                return Ok(adapter::refuse(client, &method, version, &status, Codec::standard()));
+                return Ok(adapter::refuse_bare(client, &method, version, &status));
             };
             answered
         })

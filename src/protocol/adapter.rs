@@ -158,6 +158,12 @@ pub fn refuse(
     }
 }
 
+/// Answers a request of which nothing else is known, not even a schema.
+#[must_use]
+pub fn refuse_bare(client: Client, method: &Method, version: Version, status: &Status) -> Response<Body> {
+    refuse(client, method, version, status, Codec::standard())
+}
+
 fn not_acceptable(offers: &[(&str, Adapter)]) -> Status {
     let names: Vec<_> = offers.iter().map(|(name, _)| *name).collect();
     let message = format!("`Accept` allows none of what this route answers with: {}", names.join(", "));

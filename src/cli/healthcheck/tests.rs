@@ -1,3 +1,5 @@
+//! Tests of the health check against listeners that answer, refuse and stay silent.
+
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 

@@ -1,3 +1,5 @@
+//! Golden tests of the route table.
+
 use super::*;
 
 fn row(method: &str, template: &str, host: Option<&str>) -> RouteRow {

@@ -1,3 +1,5 @@
+//! What the admin listener answers, and to whom it does not.
+
 use std::path::Path;
 
 use axum::body::Body;

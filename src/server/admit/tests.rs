@@ -1,3 +1,5 @@
+//! The table of what is refused, by its pure functions; `connection/tests.rs` has it over sockets.
+
 use http_body_util::BodyExt as _;
 
 use super::*;

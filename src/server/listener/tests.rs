@@ -1,3 +1,5 @@
+//! Binding, and accepting until the drain.
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::Mutex;

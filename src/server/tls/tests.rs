@@ -1,3 +1,5 @@
+//! Handshakes, and pairs of files that change.
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 

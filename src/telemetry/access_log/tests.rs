@@ -1,3 +1,5 @@
+//! Golden lines of both forms, and an output that does not keep up.
+
 use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
 

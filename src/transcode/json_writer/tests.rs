@@ -1,3 +1,5 @@
+//! Tests of writing JSON from wire bytes in and out of order.
+
 use crate::transcode::WriteOptions;
 use crate::transcode::fixture::{CODEC, all, read, write, write_as, write_field};
 

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::config::model::{Schema as Source, SchemaSource};
-use crate::config::problem::{Located, Location};
 use crate::route::Template;
-use crate::schema::load;
+use crate::schema::fixture;
 use crate::transcode::WriteOptions;
 
 const PROTO: &str = r#"
@@ -37,18 +35,7 @@ enum Color { COLOR_UNSPECIFIED = 0; RED = 1; }
 "#;
 
 fn codec() -> Codec {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("t.proto"), PROTO).unwrap();
-    let located = |value| Located { value, at: Location::default() };
-    let source = Source {
-        source: SchemaSource::Protos {
-            patterns: vec![located(folder.path().join("*.proto"))],
-            include: vec![located(folder.path().to_path_buf())],
-        },
-        exclude: Vec::new(),
-        at: Location::default(),
-    };
-    Codec::new(Arc::new(load::load(&[source]).unwrap().schema))
+    Codec::new(Arc::new(fixture::compile_text(PROTO)))
 }
 
 fn plan(
