@@ -13,8 +13,8 @@ use tower::{Layer, Service};
 
 use crate::protocol::body::Aborted;
 use crate::protocol::{Body, Outcome};
-use crate::telemetry::ClientInfo;
 use crate::telemetry::access_log::{AccessLog, End, Entry};
+use crate::telemetry::{ClientInfo, Draining};
 
 use super::request_id::X_REQUEST_ID;
 
@@ -132,10 +132,12 @@ struct Record {
     started: Instant,
     log: AccessLog,
     outcome: Option<Arc<Outcome>>,
+    draining: Option<Draining>,
 }
 
 impl Record {
     fn new<B>(request: &Request<B>, log: AccessLog) -> Self {
+        let draining = request.extensions().get::<Draining>().cloned();
         let client = request.extensions().get::<ClientInfo>().and_then(|client| client.peer);
         let text =
             |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -147,7 +149,7 @@ impl Record {
             end: End::ClientGone,
             ..Entry::new(request.method().clone(), request.uri(), request.version(), client)
         };
-        Self { entry: Some(entry), started: Instant::now(), log, outcome: None }
+        Self { entry: Some(entry), started: Instant::now(), log, outcome: None, draining }
     }
 
     fn answer(&mut self, response: &Response<Body>) {
@@ -178,6 +180,10 @@ impl Drop for Record {
     fn drop(&mut self) {
         let Some(mut entry) = self.entry.take() else { return };
         entry.duration = self.started.elapsed();
+        // Not the client has left, when it was sent away.
+        if entry.end == End::ClientGone && self.draining.as_ref().is_some_and(Draining::is_expired) {
+            entry.end = End::Drain;
+        }
         if let Some(outcome) = &self.outcome {
             entry.protocol = outcome.client().name();
             if let Some(target) = outcome.target() {
@@ -194,3 +200,6 @@ impl Drop for Record {
         self.log.write(entry);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,6 +105,12 @@ impl Draining {
         }
     }
 
+    /// Whether what still runs is being cut off.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= Instant::now())
+    }
+
     /// Waits until the drain has begun; at once when it has. Safe to drop and to call again.
     pub async fn drained(&self) {
         self.until(|phase| phase != Phase::Serving).await;
@@ -147,8 +153,10 @@ mod tests {
         drain.begin(until);
         draining.drained().await;
         assert_eq!(draining.deadline(), Some(until));
+        assert!(!draining.is_expired());
         draining.expired().await;
         assert!(Instant::now() >= until);
+        assert!(draining.is_expired());
     }
 
     #[tokio::test(start_paused = true)]
