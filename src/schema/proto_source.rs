@@ -20,7 +20,8 @@ pub(super) struct Compiled {
 
 /// Compiles every file that the patterns match.
 ///
-/// Imports are looked for in the `include` folders, then among the standard files that Transom
+/// Imports are looked for in the `include` folders (without any: in the folder that each pattern starts
+/// from), then among the standard files that Transom
 /// brings along (`google/protobuf`, `google/api`, `google/rpc`).
 pub(super) fn compile(
     patterns: &[Located<PathBuf>],
@@ -28,6 +29,7 @@ pub(super) fn compile(
     at: &Location,
 ) -> Result<Compiled, Vec<Problem>> {
     let (sources, mut problems) = expand(patterns);
+    let include = &if include.is_empty() { folders(patterns) } else { include.to_vec() };
     let mut compiler =
         Compiler::with_file_resolver(resolver(include).map_err(|error| vec![problem(&error, include, at)])?);
     compiler.include_imports(true).include_source_info(true);
@@ -79,6 +81,17 @@ fn expand(patterns: &[Located<PathBuf>]) -> (Vec<PathBuf>, Vec<Problem>) {
     sources.sort();
     sources.dedup();
     (sources, problems)
+}
+
+/// The folder of each pattern before its first wildcard.
+fn folders(patterns: &[Located<PathBuf>]) -> Vec<Located<PathBuf>> {
+    let plain =
+        |part: &std::path::Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+    let folder = |pattern: &Located<PathBuf>| {
+        let parent = pattern.value.parent().unwrap_or(&pattern.value);
+        Located { value: parent.components().take_while(plain).collect(), at: pattern.at.clone() }
+    };
+    patterns.iter().map(folder).collect()
 }
 
 /// The name by which others import a source: relative to the first `include` folder that holds it.

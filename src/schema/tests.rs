@@ -109,6 +109,17 @@ fn sources_become_tables() {
 }
 
 #[test]
+fn without_include_imports_start_from_the_folder_of_the_pattern() {
+    let (folder, _) =
+        compile(&[("a/b.proto", "syntax = \"proto3\"; import \"a/c.proto\";"), ("a/c.proto", "")]);
+    let mut source = protos(folder.path());
+    if let SchemaSource::Protos { include, .. } = &mut source.source {
+        include.clear();
+    }
+    assert_eq!(load::load(&[source]).unwrap().files.len(), 2);
+}
+
+#[test]
 fn methods_keep_their_options_and_comments() {
     let (folder, loaded) = compile(&[("shop/v1/shop.proto", SHOP)]);
     let loaded = loaded.unwrap();

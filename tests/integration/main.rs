@@ -4,10 +4,21 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
-    reason = "tests report by panicking"
+    clippy::format_collect,
+    clippy::match_wild_err_arm,
+    reason = "tests report by panicking, and read better than they run"
 )]
 
 #[allow(dead_code, reason = "the tests of every part share it, and none needs all of it")]
 mod support;
 
+mod check;
+mod errors;
+mod grpc;
+mod operation;
+mod peers;
+mod reload;
+mod rest;
+mod routing;
+mod streams;
 mod upstream;

@@ -1,5 +1,10 @@
-//! What tests share: scripted upstreams, and short ways to make and read calls.
+//! What tests share: real gateways, scripted upstreams, and short ways to make and read calls.
 
 pub mod calls;
+pub mod client;
+pub mod gateway;
 pub mod script;
+pub mod shop;
+pub mod site;
+pub mod tls;
 pub mod upstream;
