@@ -81,7 +81,7 @@ impl BadString {
 pub(super) fn unescape(out: &mut Vec<u8>, json: &[u8], start: usize) -> Result<usize, (BadString, usize)> {
     let mut at = start;
     loop {
-        let run = scan::run(json, at, json.len());
+        let run = scan::run_to_stop(json, at);
         check_utf8(json, at, run)?;
         put_slice(out, json, at, run.end);
         at = match json.get(run.end) {
