@@ -178,29 +178,35 @@ pub(super) fn plain_integer(text: &[u8], start: usize) -> Option<(bool, u64, usi
     plain.then_some((negative, magnitude, end))
 }
 
-/// A number with a point and no exponent whose digits make an exact double. None for any other, right or
-/// wrong.
+/// A double as most are: without an exponent, with or without a point. None for any other, right or wrong.
 #[inline]
 pub(super) fn plain_double(text: &[u8], start: usize) -> Option<(f64, usize)> {
     let negative = text.get(start) == Some(&b'-');
     let first = start + usize::from(negative);
     let (whole, point) = digits(text, first, 0);
-    if text.get(point) != Some(&b'.') || (point != first + 1 && text.get(first) == Some(&b'0')) {
+    let (mantissa, end, scale) = match text.get(point) {
+        Some(b'.') => {
+            let (mantissa, end) = digits(text, point + 1, whole);
+            (mantissa, end, end - point - 1)
+        }
+        _ => (whole, point, 0),
+    };
+    let leading_zero = point > first + 1 && text.get(first) == Some(&b'0');
+    let no_fraction = scale == 0 && end != point;
+    if point == first || leading_zero || no_fraction || matches!(text.get(end), Some(b'e' | b'E')) {
         return None;
     }
-    let (mantissa, end) = digits(text, point + 1, whole);
-    let scale = end - point - 1;
-    let plain = point > first
-        && scale > 0
-        && end - first <= SAFE_DIGITS
-        && mantissa <= 1 << f64::MANTISSA_DIGITS
-        && !matches!(text.get(end), Some(b'e' | b'E'));
-    if !plain {
-        return None;
+    if end - first > SAFE_DIGITS || mantissa > 1 << f64::MANTISSA_DIGITS {
+        return Some((parse(text.get(start..end)?)?, end));
     }
     #[expect(clippy::cast_precision_loss, reason = "it has at most 53 bits")]
     let value = mantissa as f64 / *POWERS.get(scale)?;
     Some((if negative { -value } else { value }, end))
+}
+
+/// What the standard library makes of a number; none where it is infinite.
+fn parse(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
 /// Reads digits behind `value`; gives the value and the place behind the last digit. The value has wrapped

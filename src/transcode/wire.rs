@@ -237,7 +237,7 @@ impl Tag {
 /// Appends the lowest `len` bytes of a word, at most 16. A store of fixed size that is then cut is
 /// several times cheaper than a copy of variable size.
 #[inline]
-fn put(out: &mut Vec<u8>, word: u128, len: usize) {
+pub(super) fn put(out: &mut Vec<u8>, word: u128, len: usize) {
     let end = out.len() + len;
     out.extend_from_slice(&word.to_le_bytes());
     out.truncate(end);
