@@ -5,7 +5,7 @@
 //! each. Nothing here knows HTTP, sockets or clocks.
 
 mod base64;
-mod check;
+mod canonical;
 mod codec;
 mod distinct;
 mod json_reader;

@@ -95,6 +95,11 @@ impl<'w> Cursor<'w> {
         Self { wire: self.wire, pos }
     }
 
+    /// The bytes from here to another place of the same message.
+    pub(super) fn until(&self, end: Self) -> &'w [u8] {
+        self.wire.get(self.pos..end.pos).unwrap_or_default()
+    }
+
     /// The bytes from here to the end of the message.
     #[inline]
     pub(super) fn rest(&self) -> &'w [u8] {
