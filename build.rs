@@ -1,12 +1,18 @@
-//! Generates the Rust types of Transom's own protos, without protoc.
+//! Compiles the protos of this crate, without protoc, into `OUT_DIR`.
+//!
+//! `schema` has the messages that descriptors are read with; `demo/` has the sample services: their code
+//! (`protos.rs`, included by `src/demo/proto.rs`) and their descriptors (`descriptors.binpb`).
 
 use std::path::PathBuf;
+use std::{env, fs};
 
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
+    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=proto");
-    schema()
+    schema()?;
+    demo()
 }
 
 /// The slim descriptor messages that `schema` reads descriptors with, and the descriptors of the
@@ -20,15 +26,51 @@ fn schema() -> Result<(), Failure> {
         .open_files([
             "google/api/httpbody.proto",
             "google/api/annotations.proto",
+            "google/api/client.proto",
+            "google/api/field_behavior.proto",
+            "google/api/resource.proto",
             "google/protobuf/empty.proto",
             "google/protobuf/field_mask.proto",
             "google/protobuf/struct.proto",
             "google/protobuf/wrappers.proto",
+            "google/rpc/code.proto",
             "google/rpc/error_details.proto",
             "google/rpc/status.proto",
         ])?
         .encode_file_descriptor_set();
-    let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("standard.binpb"), standard)?;
+    fs::write(out()?.join("standard.binpb"), standard)?;
     Ok(())
+}
+
+/// The sample services and the error details that they answer with.
+fn demo() -> Result<(), Failure> {
+    let out = out()?.join("demo");
+    fs::create_dir_all(&out)?;
+
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_source_info(true).include_imports(true).open_files([
+        "google/rpc/error_details.proto",
+        "google/rpc/status.proto",
+        "transom/demo/v1/bookshop.proto",
+        "transom/demo/v1/chat.proto",
+        "transom/demo/v1/failures.proto",
+        "transom/demo/v1/files.proto",
+        "transom/demo/v1/import.proto",
+        "transom/demo/v1/ticker.proto",
+    ])?;
+    // The compiler's own bytes: prost_types, which the code generator takes, has no room for extensions
+    // such as `google.api.http`.
+    fs::write(out.join("descriptors.binpb"), compiler.encode_file_descriptor_set())?;
+
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .bytes(".google.api.HttpBody")
+        .out_dir(out)
+        .include_file("protos.rs")
+        .compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}
+
+fn out() -> Result<PathBuf, Failure> {
+    Ok(env::var("OUT_DIR")?.into())
 }

@@ -1,1 +1,116 @@
-//! Resolves requests against a snapshot of routes and hands them to an adapter and the pool.
+//! The gateway: a snapshot of configuration, schema and routes, and the way of a request through it.
+//!
+//! [`Gateway`] is shared by all threads and reloads; [`Worker`] serves requests on one of them. The way of
+//! a request is [`service`] → [`resolve`] → the adapter → [`exchange`] → the adapter. How routes are made
+//! is in [`snapshot`] and what stands below it. Nothing here knows sockets.
+
+mod assign;
+mod compile;
+mod exchange;
+mod explain;
+mod policy;
+mod resolve;
+mod routes;
+mod service;
+mod snapshot;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+
+pub use explain::Explanation;
+pub use routes::RouteRow;
+pub use service::Worker;
+
+use crate::config::Source;
+use crate::config::model::Config;
+use crate::config::problem::Problem;
+use crate::telemetry::access_log::AccessLog;
+use snapshot::Snapshot;
+
+/// What all threads share: the current snapshot and where the next one comes from.
+#[derive(Debug)]
+pub struct Gateway {
+    source: Source,
+    current: ArcSwap<Snapshot>,
+    /// Held while a snapshot is built, so that reloads come one after the other.
+    reloading: Mutex<()>,
+}
+
+/// What a reload did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reloaded {
+    /// The number of the snapshot that serves now; the first is 1.
+    pub generation: u64,
+    /// Whether it differs from the one before.
+    pub changed: bool,
+    pub warnings: Vec<Problem>,
+    /// How many routes there are.
+    pub routes: usize,
+}
+
+impl Gateway {
+    /// Loads a configuration with all that it names. Reads files, so it blocks.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the configuration, the schema and the routes.
+    pub fn load(source: Source) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
+        let (snapshot, warnings) = Snapshot::load(&source, 1)?;
+        let current = ArcSwap::from_pointee(snapshot);
+        Ok((Arc::new(Self { source, current, reloading: Mutex::default() }), warnings))
+    }
+
+    /// Loads everything anew and serves it from the next request on. Reads files, so it blocks.
+    ///
+    /// # Errors
+    /// Everything that is wrong; the snapshot before then stays.
+    pub fn reload(&self) -> Result<Reloaded, Vec<Problem>> {
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.current.load_full();
+        let (snapshot, warnings) = Snapshot::load(&self.source, before.generation + 1)?;
+        let changed = snapshot.fingerprint != before.fingerprint;
+        let routes = snapshot.routes.rows().len();
+        let generation = if changed { snapshot.generation } else { before.generation };
+        if changed {
+            self.current.store(Arc::new(snapshot));
+        }
+        Ok(Reloaded { generation, changed, warnings, routes })
+    }
+
+    /// The configuration of the current snapshot.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.current.load().config)
+    }
+
+    /// Every file and pattern whose content decides the snapshot.
+    #[must_use]
+    pub fn watched(&self) -> Vec<PathBuf> {
+        self.current.load().watched.clone()
+    }
+
+    /// The route table.
+    #[must_use]
+    pub fn routes(&self) -> Vec<RouteRow> {
+        self.current.load().routes.rows()
+    }
+
+    /// What would become of a request: which route matches and why, or which came close.
+    #[must_use]
+    pub fn explain(&self, method: &str, target: &str, host: Option<&str>) -> Explanation {
+        explain::explain(&self.current.load(), method, target, host)
+    }
+
+    /// A server of requests, to be made on the thread that it serves on: its connections to the upstreams
+    /// belong to that thread's runtime.
+    #[must_use]
+    pub fn worker(self: &Arc<Self>, access_log: AccessLog) -> Worker {
+        Worker::new(Arc::clone(self), access_log)
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+}

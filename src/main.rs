@@ -1,1 +1,7 @@
-fn main() {}
+//! The `transom` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    transom::cli::run()
+}

@@ -1,1 +1,27 @@
-//! One adapter per client language.
+//! One adapter per client language: a request becomes a `Call`, a `Reply` becomes a response.
+//!
+//! [`adapter`] chooses and calls them. An adapter ([`rest`], [`rest_stream`], [`sse`], [`grpc`]) never
+//! knows another; what they share (bodies, headers, errors, the route's [`Target`]) stands beside
+//! them. Nothing here knows sockets, pools or how routes are found.
+
+pub mod detect;
+mod headers;
+pub mod target;
+pub mod outcome;
+pub mod body;
+pub mod json_error;
+mod head;
+mod accept;
+mod content_type;
+mod stream_body;
+mod rest;
+mod rest_stream;
+mod sse;
+mod grpc;
+pub mod adapter;
+
+pub use adapter::Adapter;
+pub use body::Body;
+pub use detect::Client;
+pub use outcome::Outcome;
+pub use target::Target;

@@ -17,4 +17,4 @@ pub use call::{Call, CallPolicy, Caller, Frame, Kind, Message, Messages, Method,
 pub use code::Code;
 pub use deadline::Deadline;
 pub use metadata::Metadata;
-pub use status::{Any, FieldViolation, Origin, Status};
+pub use status::{Any, DOMAIN, FieldViolation, Origin, Status};

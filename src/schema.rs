@@ -11,11 +11,17 @@ mod descriptor;
 mod features;
 pub mod field_path;
 mod http_rule;
-
+pub mod load;
+mod proto_source;
 mod tables;
+mod views;
 
 pub use builder::{Builder, standard};
 pub use http_rule::HttpRule;
-pub use tables::{
-    Cardinality, Enum, EnumId, Field, FieldType, Idempotency, Message, MessageId, Method, MethodId, Schema,
-};
+pub use tables::{Cardinality, EnumId, FieldType, Idempotency, MessageId, MethodId, Schema};
+pub use views::{Enum, Field, Message, Method};
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,11 @@
 //! each. Nothing here knows HTTP, sockets or clocks.
 
 mod base64;
+pub mod binding;
 mod canonical;
 mod codec;
 mod distinct;
+pub mod http_body;
 mod json_reader;
 mod json_writer;
 mod names;
@@ -15,6 +17,9 @@ mod number;
 mod options;
 mod plan;
 mod problem;
+pub mod query;
+pub mod request;
+pub mod response;
 mod scan;
 mod seen;
 mod text;

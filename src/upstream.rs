@@ -1,1 +1,36 @@
-//! The pool of connections to gRPC services; it implements `rpc::Caller`.
+//! The pool of connections to gRPC services; [`Pool`] implements `rpc::Caller`.
+//!
+//! Look here for all that happens between a `Call` and the sockets of an upstream: which endpoint and
+//! which connection take it, how it is framed, what every failure becomes. This layer moves encoded
+//! messages: it knows no descriptors and none of the clients' protocols.
+//!
+//! One worker runtime has one pool, so nothing here is contended: locks and atomics are held for a few
+//! instructions by one thread and are there so that all types stay `Send`.
+
+mod attempts;
+mod backoff;
+mod balance;
+mod channel;
+mod connection;
+mod dial;
+mod endpoint;
+mod failure;
+mod grpc;
+mod lane;
+mod outlier;
+mod pool;
+mod random;
+mod report;
+mod resolve;
+mod retry;
+mod spec;
+mod timer;
+mod tls;
+mod wire;
+
+pub use outlier::Outlier;
+pub use pool::Pool;
+pub use report::{EndpointReport, EndpointState, UpstreamReport};
+pub use retry::Retry;
+pub use spec::{Balance, Limits, Spec, Timers, Weighted};
+pub use tls::{Tls, TlsError, TlsFiles};

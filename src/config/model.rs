@@ -1,11 +1,12 @@
 //! The configuration as the rest of Transom works with it: every value parsed, every default filled
 //! in, every place remembered that a later stage (schema, routes) may still have to name.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+pub use super::policy::{LimitKeys, PolicyKeys, Timeout};
 use super::problem::{Located, Location};
 
 /// A whole, checked configuration.
@@ -98,6 +99,9 @@ pub enum SchemaSource {
     DescriptorSet(Located<PathBuf>),
     /// `.proto` files, by absolute glob patterns, and the folders that imports are relative to.
     Protos { patterns: Vec<Located<PathBuf>>, include: Vec<Located<PathBuf>> },
+    /// A serialized `FileDescriptorSet` that is part of the program. No key leads here: it comes with the
+    /// text of an embedded configuration (`Kind::Text`).
+    Embedded(&'static [u8]),
 }
 
 /// What a rule or a policy is for: `pkg.Service.Method`, `pkg.Service.*`, `pkg.*` or `*`.
@@ -132,6 +136,17 @@ impl Selector {
     }
 }
 
+/// As it is written.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Prefix(prefix) if prefix.is_empty() => f.write_str("*"),
+            Self::Prefix(prefix) => write!(f, "{prefix}.*"),
+        }
+    }
+}
+
 /// `[upstreams.NAME]`.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -145,6 +160,10 @@ pub struct Upstream {
     pub prefix: Option<Located<String>>,
     /// Whether its methods have the route `POST /pkg.Service/Method`.
     pub auto_routes: bool,
+    /// How calls are spread over the endpoints.
+    pub balance: Located<Balance>,
+    /// How `https` endpoints are spoken to; without it the system's roots and the endpoint's own name.
+    pub tls: Option<UpstreamTls>,
     pub policy: PolicyKeys,
     pub at: Location,
 }
@@ -157,10 +176,47 @@ pub struct Endpoint {
     pub weight: u32,
 }
 
+/// `upstreams.NAME.balance`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// The less busy of two endpoints picked at random.
+    #[default]
+    P2c,
+    /// Each in its turn.
+    RoundRobin,
+    /// The same endpoint for the same value of a key of the call.
+    Hash(HashKey),
+}
+
+/// What of a call decides its endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashKey {
+    /// `header:NAME`; the name in lower case.
+    Header(String),
+}
+
+/// `upstreams.NAME.tls`.
+#[derive(Clone, Debug, Default)]
+pub struct UpstreamTls {
+    /// PEM: the roots to trust in place of the system's.
+    pub ca: Option<Located<PathBuf>>,
+    /// PEM, the leaf first: our own certificate, for mutual TLS. It and its key come together.
+    pub client: Option<ClientCertificate>,
+    /// The name that the upstream's certificate must have, where it is not the endpoint's.
+    pub server_name: Option<Located<String>>,
+}
+
+/// `cert` and `key` of `upstreams.NAME.tls`.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    pub cert: Located<PathBuf>,
+    pub key: Located<PathBuf>,
+}
+
 /// The address of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// `http://host:port`: h2c with prior knowledge.
+    /// `http://host:port`: h2c with prior knowledge. Hosts are in lower case, IPv6 without brackets.
     Http { host: String, port: u16 },
     /// `https://host:port`: h2 by ALPN.
     Https { host: String, port: u16 },
@@ -211,28 +267,4 @@ pub struct HttpBinding {
     /// `*`, a field path, or none.
     pub body: Option<Located<String>>,
     pub response_body: Option<Located<String>>,
-}
-
-/// Policy keys of one level; what is `None` is decided by the level above.
-#[derive(Clone, Debug, Default)]
-pub struct PolicyKeys {
-    pub timeout: Option<Located<Timeout>>,
-    pub limits: LimitKeys,
-    pub stream_headers_after: Option<Located<Duration>>,
-}
-
-/// A duration or `"none"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timeout {
-    None,
-    After(Duration),
-}
-
-/// The sub-keys of `limits` on one level.
-#[derive(Clone, Debug, Default)]
-pub struct LimitKeys {
-    /// Bytes of a request body that is not streamed.
-    pub body: Option<Located<usize>>,
-    /// Bytes of one message, both ways.
-    pub message: Option<Located<usize>>,
 }

@@ -18,6 +18,14 @@ pub struct Location {
     pub key: String,
 }
 
+impl Location {
+    /// The same place without its key, to be named in a sentence about that key.
+    #[must_use]
+    pub fn without_key(&self) -> Self {
+        if self.file.is_none() { self.clone() } else { Self { key: String::new(), ..self.clone() } }
+    }
+}
+
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located<T> {
@@ -73,7 +81,8 @@ impl Serialize for Problem {
         use serde::ser::SerializeStruct as _;
         let mut fields = serializer.serialize_struct("Problem", 7)?;
         fields.serialize_field("severity", &self.severity)?;
-        fields.serialize_field("file", &self.at.file.as_deref())?;
+        // A path need not be Unicode, JSON must.
+        fields.serialize_field("file", &self.at.file.as_ref().map(|file| file.display().to_string()))?;
         fields.serialize_field("line", &self.at.position.map(|(line, _)| line))?;
         fields.serialize_field("column", &self.at.position.map(|(_, column)| column))?;
         fields.serialize_field("key", &self.at.key)?;
@@ -113,5 +122,34 @@ impl fmt::Display for Problem {
             write!(f, "\n  help: {help}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_for_machines() {
+        let file = Some(Arc::new(PathBuf::from("gateway.toml")));
+        let at = Location { file, position: Some((3, 7)), key: "server.workers".to_owned() };
+        let problem = Problem::error(at, "0 is out of range").help("write a number from 1 to 1024");
+        let expected = concat!(
+            r#"{"severity":"error","file":"gateway.toml","line":3,"column":7,"key":"server.workers","#,
+            r#""message":"0 is out of range","help":"write a number from 1 to 1024"}"#
+        );
+        assert_eq!(serde_json::to_string(&problem).unwrap(), expected);
+        let bare = Problem::warning(Location::default(), "x");
+        let expected = r#"{"severity":"warning","file":null,"line":null,"column":null,"key":"","message":"x","help":null}"#;
+        assert_eq!(serde_json::to_string(&bare).unwrap(), expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_unicode_can_be_told() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let file = PathBuf::from(std::ffi::OsStr::from_bytes(b"a\xff.toml"));
+        let at = Location { file: Some(Arc::new(file)), ..Location::default() };
+        assert!(serde_json::to_string(&Problem::error(at, "x")).is_ok());
     }
 }

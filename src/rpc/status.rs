@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use prost::Message as _;
 
 use super::error_details::{BadRequest, ErrorInfo, TYPE_PREFIX};
@@ -67,8 +68,11 @@ pub struct Status {
     pub details: Vec<Any>,
     /// Whose fault it is.
     pub origin: Origin,
-    /// Metadata that came with the error (the trailers of the call), if any.
+    /// Metadata that came with the error (the trailers of the call), or headers that its HTTP status
+    /// asks for (`allow`, `www-authenticate`).
     pub metadata: Option<Box<Metadata>>,
+    /// The HTTP status, where HTTP has a more exact one than the code's own (413, 415, 502, …).
+    pub http_status: Option<u16>,
 }
 
 impl Status {
@@ -93,6 +97,7 @@ impl Status {
             details: vec![pack("google.rpc.ErrorInfo", &info)],
             origin,
             metadata: None,
+            http_status: None,
         }
     }
 
@@ -105,7 +110,30 @@ impl Status {
     /// An upstream that broke the protocol: `INTERNAL`, and 502 where it is rendered over HTTP.
     #[must_use]
     pub fn bad_upstream(reason: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Code::Internal, Origin::Upstream, reason, message)
+        Self::new(Code::Internal, Origin::Upstream, reason, message).with_http_status(502)
+    }
+
+    /// Says the HTTP status that fits better than the code's own.
+    #[must_use]
+    pub const fn with_http_status(mut self, status: u16) -> Self {
+        self.http_status = Some(status);
+        self
+    }
+
+    /// Adds a header that the HTTP status asks for.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.metadata.get_or_insert_default().insert(name, value);
+        self
+    }
+
+    /// The HTTP status of this error.
+    #[must_use]
+    pub const fn http_status(&self) -> u16 {
+        match self.http_status {
+            Some(status) => status,
+            None => self.code.http_status(),
+        }
     }
 
     /// Adds `google.rpc.BadRequest` with what is wrong with which field.

@@ -32,6 +32,7 @@ pub fn read(trailers: HeaderMap) -> Result<Metadata, Status> {
         details: details.details,
         origin: Origin::Upstream,
         metadata: Some(Box::new(Metadata::from_upstream(trailers))),
+        http_status: None,
     })
 }
 
@@ -43,7 +44,8 @@ fn read_code(trailers: &HeaderMap) -> Result<Code, Status> {
             Origin::Upstream,
             "UPSTREAM_STATUS_MISSING",
             "the upstream ended the call without a grpc-status",
-        ));
+        )
+        .with_http_status(502));
     };
     if values.next().is_some_and(|second| second != value) {
         return Err(Status::new(
@@ -51,7 +53,8 @@ fn read_code(trailers: &HeaderMap) -> Result<Code, Status> {
             Origin::Upstream,
             "UPSTREAM_STATUS_AMBIGUOUS",
             "the upstream ended the call with two different values of grpc-status",
-        ));
+        )
+        .with_http_status(502));
     }
     let number = value.to_str().ok().and_then(|text| text.parse().ok());
     Ok(number.map_or(Code::Unknown, Code::from_number))

@@ -29,7 +29,8 @@ impl Codec {
     }
 
     /// The codec of the standard types alone, for an Any of a type that a schema lacks.
-    pub(super) fn standard() -> &'static Self {
+    #[must_use]
+    pub fn standard() -> &'static Self {
         static STANDARD: LazyLock<Codec> = LazyLock::new(|| Codec::new(Arc::clone(standard())));
         &STANDARD
     }
@@ -131,6 +132,14 @@ impl Codec {
         out: &mut Vec<u8>,
     ) -> Result<(), WireError> {
         json_writer::write(self, message, wire, options, out)
+    }
+
+    /// Writes an encoded `google.protobuf.Any`, whether or not the schema has that type itself.
+    ///
+    /// # Errors
+    /// As those of [`Codec::write`].
+    pub fn write_any(&self, any: &[u8], options: &WriteOptions, out: &mut Vec<u8>) -> Result<(), WireError> {
+        json_writer::write_any(self, any, options, out)
     }
 
     /// Appends a message in canonical form: fields by number, each singular one once, repeated scalars packed

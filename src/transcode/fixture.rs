@@ -3,20 +3,12 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{Codec, JsonError, ReadOptions, WireError, WriteOptions};
-use crate::config::problem::Location;
-use crate::schema::{Builder, MessageId};
+use crate::schema::{MessageId, fixture};
 
 /// The codec of `tests/proto/codec.proto` and `codec2.proto`.
 pub(super) static CODEC: LazyLock<Codec> = LazyLock::new(|| {
-    let set = protox::Compiler::new(["tests/proto"])
-        .unwrap()
-        .include_imports(true)
-        .open_files(["codec.proto", "codec2.proto"])
-        .unwrap()
-        .encode_file_descriptor_set();
-    let mut builder = Builder::default();
-    builder.add_set(set.into(), &Location::default());
-    Codec::new(Arc::new(builder.build().unwrap()))
+    let schema = fixture::compile("tests/proto".as_ref(), &["codec.proto", "codec2.proto"]);
+    Codec::new(Arc::new(schema))
 });
 
 pub(super) fn message(name: &str) -> MessageId {

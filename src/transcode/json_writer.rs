@@ -24,7 +24,7 @@ use super::options::WriteOptions;
 use super::plan::{FieldPlan, Kind, MessagePlan, Shape};
 use super::problem::{Report, Segment, WireError};
 use super::seen::Seen;
-use super::wire::{Broken, Cursor, Head};
+use super::wire::{Broken, Cursor, Head, WireType};
 use crate::schema::MessageId;
 
 /// Why writing ended.
@@ -88,6 +88,16 @@ pub(super) fn write_field(
         let plan = writer.codec.message_plan(message);
         writer.single_field(plan, number, Cursor::new(wire))
     })
+}
+
+/// Writes an Any.
+pub(super) fn write_any(
+    codec: &Codec,
+    wire: &[u8],
+    options: &WriteOptions,
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    Writer::run(codec, wire, options, out, |writer| writer.any(&[Cursor::new(wire)]))
 }
 
 impl<'c, 'w> Writer<'c, 'w> {
@@ -220,6 +230,10 @@ impl<'c, 'w> Writer<'c, 'w> {
             }
             self.defaults(plan, next, index);
             next = index + 1;
+            if self.is_hidden(field, head, cursor) {
+                cursor.skip(head)?;
+                continue;
+            }
             self.label(field);
             if let Err(fault) = self.field(field, head, &mut cursor) {
                 self.report.push(Segment::Field(field.json_name.clone()));
@@ -238,6 +252,22 @@ impl<'c, 'w> Writer<'c, 'w> {
         let known = field.takes(head.wire_type)
             && !(field.closed && field.shape == Shape::Singular && self.is_unknown(field, cursor));
         known.then_some((index, field))
+    }
+
+    /// Whether a value is the default of a field without presence, which is as good as no value (ProtoJSON,
+    /// "Presence and default values"), though somebody wrote it; so is a packed list without elements.
+    #[inline]
+    fn is_hidden(&self, field: &FieldPlan, head: Head, mut value: Cursor<'w>) -> bool {
+        let packed = field.shape == Shape::Packed && head.wire_type == WireType::Length;
+        (field.implicit || packed)
+            && !self.options.print_defaults
+            && match head.wire_type {
+                // A length of none is a zero too.
+                WireType::Varint | WireType::Length => value.varint() == Ok(0),
+                WireType::Fixed32 => value.fixed32() == Ok([0; 4]),
+                WireType::Fixed64 => value.fixed64() == Ok([0; 8]),
+                WireType::GroupStart | WireType::GroupEnd => false,
+            }
     }
 
     #[inline]

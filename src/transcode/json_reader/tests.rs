@@ -1,3 +1,5 @@
+//! Tests of reading JSON: what is accepted, what is refused and where.
+
 use crate::transcode::ReadOptions;
 use crate::transcode::fixture::{CODEC, all, message, read, read_as, read_field, read_text, round, write};
 

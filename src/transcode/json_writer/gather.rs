@@ -33,12 +33,22 @@ impl<'c, 'w> Writer<'c, 'w> {
             let Some(field) = plan.fields.get(index) else { continue };
             self.defaults(plan, next, index);
             next = index + 1;
+            if field.shape == Shape::Singular && self.last_is_hidden(field, group)? {
+                continue;
+            }
             self.label(field);
             let value = self.gathered_field(field, group);
             self.within(value, || Segment::Field(field.json_name.clone()))?;
         }
         self.defaults(plan, next, plan.fields.len());
         Ok(())
+    }
+
+    fn last_is_hidden(&self, field: &FieldPlan, group: &[Record]) -> Outcome<bool> {
+        let Some(record) = group.last() else { return Ok(true) };
+        let mut cursor = Cursor::new(self.whole).at(record.start as usize);
+        let head = cursor.head()?;
+        Ok(self.is_hidden(field, head, cursor))
     }
 
     /// The values of known fields, in the order of the wire; of a oneof those of its last member only.

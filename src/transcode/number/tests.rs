@@ -1,3 +1,5 @@
+//! Tests of numbers: exactness, ranges and forms.
+
 use super::*;
 
 fn whole(text: &str) -> Result<i128, BadNumber> {

@@ -1,3 +1,5 @@
+//! Tests of the wire format: hostile and canonical bytes.
+
 use super::*;
 
 fn plain_varint(mut value: u64) -> Vec<u8> {

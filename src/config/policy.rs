@@ -1,0 +1,232 @@
+//! Policy keys: what each level says, and what holds for one method in the end.
+//!
+//! Look here for a policy key's type and default, and for which level wins. The nearest level wins, key
+//! by key and sub-key by sub-key: a route, then `[[policies]]` by how specific their selectors are, then
+//! the upstream, then `[defaults]`, then the default in this module. Which levels apply to a method is
+//! said by [`Config::levels`]; what a value does is not known here.
+
+mod group;
+mod value;
+
+use std::time::Duration;
+
+use super::model::{Config, Route, Upstream};
+use super::problem::{Located, Location};
+use super::table::Table;
+use super::unbuilt::Shape;
+use group::group;
+use value::PolicyValue;
+pub use value::{
+    DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Interval, StreamForm, Timeout,
+    Unknown,
+};
+
+/// A level of policy keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// One of `[[routes]]`.
+    Route,
+    /// One of `[[policies]]`.
+    Selector,
+    /// `[upstreams.NAME]`.
+    Upstream,
+    #[default]
+    Defaults,
+}
+
+/// Policy keys of one level; what is `None` is decided by the level behind it.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyKeys {
+    pub level: Level,
+    pub timeout: Option<Located<Timeout>>,
+    pub stream: Option<Located<StreamForm>>,
+    pub stream_headers_after: Option<Located<Duration>>,
+    pub limits: LimitKeys,
+    pub json: JsonKeys,
+    pub query: QueryKeys,
+    pub sse: SseKeys,
+}
+
+/// The policy of one method (or of one route to it), every default filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Of a whole unary call.
+    pub timeout: Timeout,
+    /// Of a whole streaming call: none unless a route says so.
+    pub stream_timeout: Timeout,
+    /// How a stream of messages is written for those who speak JSON.
+    pub stream: StreamForm,
+    /// How long a stream's status line waits for the first message.
+    pub stream_headers_after: Duration,
+    pub limits: Limits,
+    pub json: Json,
+    pub query: Query,
+    pub sse: Sse,
+}
+
+group! {
+    /// `limits`: how much a call may bring.
+    LimitKeys => Limits, Shape::Limits {
+        /// Bytes of a request body that is not streamed.
+        body: usize = 4 << 20;
+        /// Bytes of one message, both ways.
+        message: usize = 4 << 20;
+    }
+}
+
+group! {
+    /// `json`: how messages are written and read as JSON.
+    JsonKeys => Json, Shape::Json {
+        /// How 64-bit integers are written.
+        int64: Int64Form = Int64Form::String;
+        /// How enum values are written.
+        enums: EnumForm = EnumForm::Name;
+        /// Which names of fields are written; both are read.
+        names: FieldNames = FieldNames::Json;
+        /// Whether fields are written that have their default value.
+        defaults: DefaultValues = DefaultValues::Omit;
+        /// What becomes of a field that the message does not have.
+        unknown_fields: Unknown = Unknown::Reject;
+        /// Whether upper and lower case matter in the names of enum values that are read.
+        enum_case: EnumCase = EnumCase::Exact;
+        /// Whether names of enum values are written with the prefix that they share.
+        enum_prefix: EnumPrefix = EnumPrefix::Keep;
+        /// Whether a message of a stream is wrapped as `{"result": …}`, as grpc-gateway does.
+        envelope: bool = false;
+        /// Whether `?$fields=` selects the fields of an answer.
+        fields: bool = false;
+    }
+}
+
+group! {
+    /// `query`: the parameters of a request's URL.
+    QueryKeys => Query, Shape::Query {
+        /// What becomes of a parameter that names no field.
+        unknown: Unknown = Unknown::Reject;
+        /// Parameters that are passed over, whatever `unknown` says.
+        ignore: Vec<String> = Vec::new();
+    }
+}
+
+group! {
+    /// `sse`: server-sent events.
+    SseKeys => Sse, Shape::Sse {
+        /// After how long without an event a comment is sent, so that nobody takes the stream for dead.
+        heartbeat: Interval = Interval(Duration::from_secs(15));
+        /// After how long a browser connects again; `retry:` in the stream.
+        retry: Duration = Duration::from_secs(2);
+    }
+}
+
+/// What one policy key is in the end, for `transom explain`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// Such as `limits.body`.
+    pub key: String,
+    /// As it is written in a file.
+    pub value: String,
+    /// Where it is set; `None` for a default.
+    pub at: Option<Location>,
+}
+
+const DEFAULT_TIMEOUT: Timeout = Timeout::After(Duration::from_secs(15));
+const DEFAULT_HEADERS_AFTER: Duration = Duration::from_millis(250);
+
+/// The policy that levels make together, the nearest level first.
+#[must_use]
+pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
+    Policy {
+        timeout: nearest(levels, |keys| &keys.timeout).map_or(DEFAULT_TIMEOUT, |timeout| timeout.value),
+        stream_timeout: stream_timeout(levels).map_or(Timeout::None, |timeout| timeout.value),
+        stream: nearest(levels, |keys| &keys.stream).map_or(StreamForm::Auto, |stream| stream.value),
+        stream_headers_after: nearest(levels, |keys| &keys.stream_headers_after)
+            .map_or(DEFAULT_HEADERS_AFTER, |after| after.value),
+        limits: Limits::resolve(levels, |keys| &keys.limits),
+        json: Json::resolve(levels, |keys| &keys.json),
+        query: Query::resolve(levels, |keys| &keys.query),
+        sse: Sse::resolve(levels, |keys| &keys.sse),
+    }
+}
+
+/// What each policy key is and where it is set, the nearest level first.
+#[must_use]
+pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
+    let policy = resolve(levels);
+    let mut rows = vec![
+        row("timeout", &policy.timeout, nearest(levels, |keys| &keys.timeout)),
+        row("timeout (streams)", &policy.stream_timeout, stream_timeout(levels)),
+        row("stream", &policy.stream, nearest(levels, |keys| &keys.stream)),
+        row(
+            "stream_headers_after",
+            &policy.stream_headers_after,
+            nearest(levels, |keys| &keys.stream_headers_after),
+        ),
+    ];
+    rows.extend(policy.limits.effective("limits", levels, |keys| &keys.limits));
+    rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
+    rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
+    rows.extend(policy.sse.effective("sse", levels, |keys| &keys.sse));
+    rows
+}
+
+fn nearest<'k, T>(
+    levels: &[&'k PolicyKeys],
+    of: impl Fn(&'k PolicyKeys) -> &'k Option<Located<T>>,
+) -> Option<&'k Located<T>> {
+    levels.iter().find_map(|keys| of(keys).as_ref())
+}
+
+/// A stream has no timeout unless a route sets it: the timeout of a service's unary calls would end its
+/// streams.
+fn stream_timeout<'k>(levels: &[&'k PolicyKeys]) -> Option<&'k Located<Timeout>> {
+    levels.iter().filter(|keys| keys.level == Level::Route).find_map(|keys| keys.timeout.as_ref())
+}
+
+fn row<T: PolicyValue>(key: impl Into<String>, value: &T, set: Option<&Located<T>>) -> Effective {
+    Effective { key: key.into(), value: value.show(), at: set.map(|located| located.at.clone()) }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        resolve(&[])
+    }
+}
+
+impl PolicyKeys {
+    /// Reads the policy keys that stand among other keys of a table.
+    pub(super) fn read(table: &mut Table<'_>, level: Level) -> Self {
+        Self {
+            level,
+            timeout: table.located("timeout", Timeout::read),
+            stream: table.located("stream", StreamForm::read),
+            stream_headers_after: table.located("stream_headers_after", Duration::read),
+            limits: LimitKeys::read(table, "limits"),
+            json: JsonKeys::read(table, "json"),
+            query: QueryKeys::read(table, "query"),
+            sse: SseKeys::read(table, "sse"),
+        }
+    }
+}
+
+impl Config {
+    /// The levels of policy keys of a method, given by its full name (`pkg.Service.Method`), the nearest
+    /// first.
+    #[must_use]
+    pub fn levels<'c>(
+        &'c self,
+        method: &str,
+        upstream: Option<&'c Upstream>,
+        route: Option<&'c Route>,
+    ) -> Vec<&'c PolicyKeys> {
+        let mut selected: Vec<_> =
+            self.policies.iter().filter(|p| p.selector.value.matches(method)).collect();
+        selected.sort_by_key(|policy| std::cmp::Reverse(policy.selector.value.specificity()));
+        let route = route.map(|route| &route.policy);
+        let selected = selected.into_iter().map(|policy| &policy.policy);
+        let upstream = upstream.map(|upstream| &upstream.policy);
+        route.into_iter().chain(selected).chain(upstream).chain([&self.defaults]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! `[server]` and `[admin]`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ::config::ValueKind;
+
+use super::address;
+use crate::config::entry::{Choice, Entry};
+use crate::config::model::{Accept, Admin, Listen, Server, ServerTls};
+use crate::config::problem::{Located, Location};
+use crate::config::raw::MOST_WORKERS;
+use crate::config::table::Table;
+use crate::config::unbuilt::Shape;
+
+impl Choice for Accept {
+    const WORDS: &'static [(&'static str, Self)] = &[("per-core", Self::PerCore), ("shared", Self::Shared)];
+}
+
+pub(super) fn server(root: &mut Table<'_>) -> Server {
+    let mut server = Server { listen: Vec::new(), workers: 1, accept: Accept::default(), tls: None };
+    let Some(mut table) = root.table("server", Shape::Server) else { return server };
+    server.listen = table.get("listen", listen).unwrap_or_default();
+    server.workers = table.get("workers", |entry| entry.number(&(1..=MOST_WORKERS))).unwrap_or(1);
+    server.accept = table.get("accept", Entry::choice).unwrap_or_default();
+    server.tls = table.table("tls", Shape::ServerTls).and_then(tls);
+    table.finish();
+    server
+}
+
+/// One address or a list of them.
+fn listen(entry: &Entry<'_>) -> Option<Vec<Located<Listen>>> {
+    let example = "write at least one address, such as \"127.0.0.1:8080\"";
+    match entry.value {
+        _ if entry.is_empty_list() => entry.wrong("must not be empty", example),
+        ValueKind::String(text) if entry.variable().is_none() => {
+            Some(vec![entry.located(|entry| address::listen(entry, text))?])
+        }
+        ValueKind::String(_) | ValueKind::Array(_) => entry.texts(address::listen),
+        _ => entry.wrong("must be an address or a list of addresses", example),
+    }
+}
+
+fn tls(mut table: Table<'_>) -> Option<ServerTls> {
+    let cert = table.required("cert", "\"tls.crt\"", Entry::path);
+    let key = table.required("key", "\"tls.key\"", Entry::path);
+    table.finish();
+    Some(ServerTls { cert: cert?, key: key? })
+}
+
+pub(super) fn admin(root: &mut Table<'_>) -> Admin {
+    let listen = root.table("admin", Shape::Admin).and_then(|mut table| {
+        let listen = table.located("listen", |entry| address::socket(entry, entry.text()?));
+        table.finish();
+        listen
+    });
+    // Only with a problem told: the key has a default.
+    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Admin { listen: listen.unwrap_or(Located { value: nowhere, at: Location::default() }) }
+}

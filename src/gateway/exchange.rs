@@ -1,0 +1,34 @@
+//! The few lines that the rest exists for: a request becomes a call, the call is made, its reply becomes
+//! a response.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+use tower::ServiceExt as _;
+
+use crate::protocol::{Adapter, Body, Client, Outcome, Target};
+use crate::rpc::{Caller, Status};
+
+/// Serves a call.
+///
+/// # Errors
+/// What went wrong before the status line went out.
+pub(super) async fn exchange<B>(
+    client: Client,
+    (head, body): (Parts, B),
+    captures: &[&str],
+    target: Arc<Target>,
+    outcome: Arc<Outcome>,
+    caller: impl Caller,
+) -> Result<Response<Body>, Status>
+where
+    B: http_body::Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
+{
+    let adapter = Adapter::choose(client, &head, &target)?;
+    let call = adapter.decode(head, captures, body, &target, &outcome).await?;
+    let reply = Box::pin(caller.oneshot(call));
+    adapter.encode(reply, target, outcome).await
+}

@@ -1,0 +1,99 @@
+//! The policy of each route, from the levels of the configuration to what adapters and pool act on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
+use crate::config::policy::{
+    DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Policy, PolicyKeys, StreamForm,
+    Unknown, resolve,
+};
+use crate::protocol::target::{SsePolicy, StreamFraming, TargetPolicy};
+use crate::rpc::{CallPolicy, Kind};
+use crate::transcode::query::QueryOptions;
+use crate::transcode::{ReadOptions, WriteOptions};
+
+/// Policies, one for each distinct stack of levels: thousands of routes share a few.
+#[derive(Debug)]
+pub(super) struct Policies<'c> {
+    config: &'c Config,
+    made: HashMap<Key, (Arc<TargetPolicy>, Arc<CallPolicy>)>,
+}
+
+/// The levels by their addresses, the upstream, and whether the call is a stream.
+type Key = (Vec<usize>, Arc<str>, bool);
+
+impl<'c> Policies<'c> {
+    pub(super) fn new(config: &'c Config) -> Self {
+        Self { config, made: HashMap::new() }
+    }
+
+    /// The policy of a method behind an upstream, by one of `[[routes]]` or not.
+    pub(super) fn of(
+        &mut self,
+        method: &str,
+        kind: Kind,
+        upstream: &'c Upstream,
+        route: Option<&'c Route>,
+    ) -> (Arc<TargetPolicy>, Arc<CallPolicy>) {
+        let levels = self.config.levels(method, Some(upstream), route);
+        let addresses = levels.iter().map(|keys| std::ptr::from_ref::<PolicyKeys>(keys).addr()).collect();
+        let streams = kind != Kind::Unary;
+        let key = (addresses, Arc::clone(&upstream.name), streams);
+        let made = self.made.entry(key).or_insert_with(|| {
+            let policy = resolve(&levels);
+            let call =
+                CallPolicy { upstream: Arc::clone(&upstream.name), message_limit: policy.limits.message };
+            (Arc::new(target_policy(&policy, upstream, streams)), Arc::new(call))
+        });
+        made.clone()
+    }
+}
+
+fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetPolicy {
+    TargetPolicy {
+        timeout: if streams { policy.stream_timeout } else { policy.timeout }.duration(),
+        body_limit: policy.limits.body,
+        message_limit: policy.limits.message,
+        stream_headers_after: policy.stream_headers_after,
+        stream: match policy.stream {
+            StreamForm::Auto => None,
+            StreamForm::Sse => Some(StreamFraming::Sse),
+            StreamForm::Ndjson => Some(StreamFraming::Ndjson),
+            StreamForm::Array => Some(StreamFraming::Array),
+        },
+        sse: SsePolicy { heartbeat: policy.sse.heartbeat.0, retry: policy.sse.retry },
+        affinity: match &upstream.balance.value {
+            Balance::Hash(HashKey::Header(name)) => HeaderName::try_from(name.as_str()).ok(),
+            Balance::P2c | Balance::RoundRobin => None,
+        },
+        read: read_options(policy),
+        write: write_options(policy),
+        query: QueryOptions {
+            ignore_unknown: policy.query.unknown == Unknown::Ignore,
+            ignore: policy.query.ignore.iter().map(|name| name.as_str().into()).collect(),
+        },
+    }
+}
+
+fn read_options(policy: &Policy) -> ReadOptions {
+    ReadOptions {
+        ignore_unknown: policy.json.unknown_fields == Unknown::Ignore,
+        enum_ignore_case: policy.json.enum_case == EnumCase::Ignore,
+        enum_strip_prefix: policy.json.enum_prefix == EnumPrefix::Strip,
+        ..ReadOptions::default()
+    }
+}
+
+fn write_options(policy: &Policy) -> WriteOptions {
+    WriteOptions {
+        int64_as_number: policy.json.int64 == Int64Form::Number,
+        enums_as_numbers: policy.json.enums == EnumForm::Number,
+        proto_names: policy.json.names == FieldNames::Proto,
+        print_defaults: policy.json.defaults == DefaultValues::Print,
+        enum_strip_prefix: policy.json.enum_prefix == EnumPrefix::Strip,
+        ..WriteOptions::default()
+    }
+}

@@ -1,0 +1,130 @@
+//! [`Worker`]: the service that answers requests on one thread.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::Body as AxumBody;
+use http::header::ALLOW;
+use http::{Request, Response, StatusCode};
+use tower::Service;
+
+use crate::middleware::stack::{self, Edge};
+use crate::protocol::body::Received;
+use crate::protocol::{Adapter, Body, Client, Outcome, adapter, detect};
+use crate::route::Captures;
+use crate::rpc::Status;
+use crate::telemetry::access_log::AccessLog;
+use crate::upstream::Pool;
+
+use super::Gateway;
+use super::exchange::exchange;
+use super::resolve::{Resolved, resolve};
+use super::snapshot::Snapshot;
+
+/// Answers requests on the thread that it was made on; clones share its connections.
+#[derive(Clone)]
+pub struct Worker(Edge<Serve>);
+
+impl Worker {
+    pub(super) fn new(gateway: Arc<Gateway>, access_log: AccessLog) -> Self {
+        let serve = Serve { gateway, pool: Pool::new(), reconciled: Arc::new(AtomicU64::new(0)) };
+        Self(stack::edge(serve, access_log))
+    }
+}
+
+impl Service<Request<AxumBody>> for Worker {
+    type Response = Response<AxumBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<AxumBody>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<AxumBody>) -> Self::Future {
+        let answered = self.0.call(request);
+        Box::pin(async move { Ok(answered.await?.map(AxumBody::new)) })
+    }
+}
+
+/// What the edge ring stands around.
+#[derive(Clone)]
+pub(super) struct Serve {
+    gateway: Arc<Gateway>,
+    pool: Pool,
+    /// The generation whose upstreams the pool has.
+    reconciled: Arc<AtomicU64>,
+}
+
+impl Service<Request<AxumBody>> for Serve {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<AxumBody>) -> Self::Future {
+        let snapshot = self.gateway.snapshot();
+        if self.reconciled.swap(snapshot.generation, Ordering::Relaxed) != snapshot.generation {
+            self.pool.reconcile(&snapshot.upstreams);
+        }
+        Box::pin(serve(snapshot, self.pool.clone(), request))
+    }
+}
+
+async fn serve(
+    snapshot: Arc<Snapshot>,
+    pool: Pool,
+    request: Request<AxumBody>,
+) -> Result<Response<Body>, Infallible> {
+    let client = detect::detect(request.headers());
+    let (method, version) = (request.method().clone(), request.version());
+    let outcome = Arc::new(Outcome::new(client));
+    let answered = answer(&snapshot, pool, client, request, &outcome).await;
+    let mut response = answered.unwrap_or_else(|status| {
+        outcome.fail(&status);
+        adapter::refuse(client, &method, version, &status, &snapshot.codec)
+    });
+    response.extensions_mut().insert(outcome);
+    Ok(response)
+}
+
+async fn answer(
+    snapshot: &Snapshot,
+    pool: Pool,
+    client: Client,
+    request: Request<AxumBody>,
+    outcome: &Arc<Outcome>,
+) -> Result<Response<Body>, Status> {
+    let (head, body) = request.into_parts();
+    let body = Received::new(body, Arc::clone(outcome));
+    match resolve(&snapshot.routes, client, &head)? {
+        Resolved::Options { allow } => Ok(options(allow)),
+        Resolved::Call { target, captures } => {
+            outcome.set_target(&target);
+            let captures: Vec<&str> = captures.iter().flat_map(Captures::iter).collect();
+            exchange(client, (head, body), &captures, target, Arc::clone(outcome), pool).await
+        }
+        Resolved::Head { target, captures } => {
+            outcome.set_target(&target);
+            // A stream's headers are known without calling anybody.
+            if let Some(response) = Adapter::choose(client, &head, &target)?.headers_only() {
+                return Ok(response);
+            }
+            let captures: Vec<&str> = captures.iter().collect();
+            exchange(client, (head, body), &captures, target, Arc::clone(outcome), pool).await
+        }
+    }
+}
+
+fn options(allow: http::HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, allow);
+    response
+}

@@ -1,0 +1,103 @@
+//! One configuration, whole: what a request sees from its first byte to its last.
+//!
+//! A snapshot is built whole or not at all, and never changes. It holds specifications of upstreams, not
+//! connections: those survive it in each worker's pool.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::model::{Config, SchemaSource, UpstreamTls};
+use crate::config::problem::{Problem, Severity};
+use crate::config::{self, Source};
+use crate::schema::load;
+use crate::transcode::Codec;
+use crate::upstream::Spec;
+
+use super::routes::{self, RouteTable};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// Counts up with each reload that changed something.
+    pub(super) generation: u64,
+    pub(super) config: Arc<Config>,
+    pub(super) codec: Arc<Codec>,
+    pub(super) routes: RouteTable,
+    pub(super) upstreams: Vec<Arc<Spec>>,
+    /// The files that it was made of, and the patterns that new ones may match.
+    pub(super) watched: Vec<PathBuf>,
+    /// Of the contents of all files: equal where nothing changed.
+    pub(super) fingerprint: u64,
+}
+
+impl Snapshot {
+    /// Reads, checks and compiles everything.
+    pub(super) fn load(source: &Source, generation: u64) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let config::Loaded { config, mut warnings } = config::load(source)?;
+        let schema = load::load(&config.schema)?;
+        let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
+        let (routes, mut problems) = routes::build(&config, &codec);
+        let upstreams = upstreams(&config, &mut problems);
+        let (errors, more): (Vec<_>, Vec<_>) =
+            problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+        if !errors.is_empty() {
+            return Err(errors.into_iter().chain(more).collect());
+        }
+        warnings.extend(more);
+        let watched = watched(&config, schema.files);
+        let snapshot = Self {
+            generation,
+            fingerprint: fingerprint(&watched, &config),
+            upstreams,
+            config: Arc::new(config),
+            codec,
+            routes,
+            watched,
+        };
+        Ok((snapshot, warnings))
+    }
+}
+
+fn upstreams(config: &Config, problems: &mut Vec<Problem>) -> Vec<Arc<Spec>> {
+    let mut upstreams = Vec::with_capacity(config.upstreams.len());
+    for upstream in &config.upstreams {
+        match Spec::load(upstream) {
+            Ok(spec) => upstreams.push(Arc::new(spec)),
+            Err(more) => problems.extend(more),
+        }
+    }
+    upstreams
+}
+
+/// Patterns are watched as they stand, so that a file that is new is noticed.
+fn watched(config: &Config, schema_files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let patterns = config.schema.iter().flat_map(|schema| match &schema.source {
+        SchemaSource::Protos { patterns, .. } => patterns.as_slice(),
+        SchemaSource::DescriptorSet(_) | SchemaSource::Embedded(_) => &[],
+    });
+    let mut watched: Vec<PathBuf> = config.files.iter().chain(&config.include).cloned().collect();
+    watched.extend(patterns.map(|pattern| pattern.value.clone()));
+    watched.extend(schema_files);
+    watched.extend(config.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref()).flat_map(tls_files));
+    watched.sort();
+    watched.dedup();
+    watched
+}
+
+/// A certificate that is renewed makes a new specification, and so new connections.
+fn tls_files(tls: &UpstreamTls) -> impl Iterator<Item = PathBuf> {
+    let client = tls.client.iter().flat_map(|client| [&client.cert, &client.key]);
+    tls.ca.iter().chain(client).map(|file| file.value.clone())
+}
+
+/// The environment can change a configuration too, so its outcome counts beside the files.
+fn fingerprint(watched: &[PathBuf], config: &Config) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for path in watched {
+        path.hash(&mut hasher);
+        std::fs::read(path).ok().hash(&mut hasher);
+    }
+    format!("{config:?}").hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,159 @@
+//! HTTP and JSON: one request is one message, one message is one response.
+//!
+//! Requests of every route that is spoken to in JSON are decoded here; responses of server streams are
+//! another adapter's.
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Response};
+
+use crate::rpc::{Call, Code, FieldViolation, Frame, Message, Messages, Origin, Reply, Status};
+use crate::transcode::JsonError;
+use crate::transcode::request::{self, RequestError};
+
+use super::{Body, Target, body, content_type, head, headers};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// Turns a request into a call.
+pub(super) async fn decode<B>(
+    head: &Parts,
+    captures: &[&str],
+    body: B,
+    target: &Target,
+) -> Result<Call, Status>
+where
+    B: http_body::Body<Data = Bytes, Error: fmt::Display>,
+{
+    if target.kind.client_streams() {
+        return Err(no_client_streams(target));
+    }
+    let bytes = read_body(head, body, target).await?;
+    let parts = request::Parts {
+        captures,
+        query: head.uri.query().unwrap_or_default(),
+        body: &bytes,
+        content_type: text(&head.headers, &CONTENT_TYPE),
+    };
+    let policy = &target.policy;
+    let message = target
+        .request
+        .encode(&target.codec, parts, &policy.read, &policy.query)
+        .map_err(|error| invalid(error, target.request.body_name()))?;
+    if message.len() > policy.message_limit {
+        return Err(message_too_large(policy.message_limit));
+    }
+    let messages = Messages::One(Message::from(Bytes::from(message)));
+    head::call(&head.headers, target, headers::from_rest(&head.headers), messages)
+}
+
+async fn read_body<B>(head: &Parts, body: B, target: &Target) -> Result<Bytes, Status>
+where
+    B: http_body::Body<Data = Bytes, Error: fmt::Display>,
+{
+    let bytes = body::read(&head.headers, body, target.policy.body_limit).await?;
+    if bytes.is_empty() || target.request.takes_raw_body() {
+        return Ok(bytes);
+    }
+    if !target.request.takes_body() {
+        // RFC 9110 §9.3.1: content in a GET "has no generally defined semantics"; it is left alone.
+        return Ok(Bytes::new());
+    }
+    content_type::check_json(&head.headers)?;
+    Ok(bytes)
+}
+
+/// Turns the reply of a unary call into a response.
+pub(super) async fn encode(reply: Reply, target: &Target) -> Result<Response<Body>, Status> {
+    let Reply { metadata, mut frames, .. } = reply;
+    let mut message = None;
+    while let Some(frame) = frames.next().await {
+        match frame? {
+            Frame::Message(next) => message = Some(next),
+            Frame::Trailers(_) => break,
+        }
+    }
+    let message = message.ok_or_else(|| {
+        Status::bad_upstream(
+            "UPSTREAM_MESSAGE_MISSING",
+            "the upstream ended a unary call well, but without a message",
+        )
+    })?;
+    let mut response = Response::new(Body::empty());
+    headers::to_rest(&metadata, response.headers_mut());
+    if target.response.is_raw() {
+        let raw = target.raw(&message)?;
+        let content_type = HeaderValue::try_from(raw.content_type).ok().filter(|value| !value.is_empty());
+        response.headers_mut().insert(CONTENT_TYPE, content_type.unwrap_or(BYTES));
+        *response.body_mut() = raw.data.into();
+    } else {
+        let mut json = Vec::with_capacity(message.bytes.len() * 2 + 64);
+        target.write_json(&message, &mut json)?;
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        *response.body_mut() = json.into();
+    }
+    Ok(response)
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn invalid(error: RequestError, body_name: Option<&str>) -> Status {
+    match error {
+        RequestError::Body(error) => {
+            let violation = body_violation(&error, body_name);
+            let place =
+                if violation.field.is_empty() { String::new() } else { format!("{}: ", violation.field) };
+            let message = format!("the request body is invalid: {place}{}", error.description);
+            Status::invalid("INVALID_BODY", message).with_violations(&[violation])
+        }
+        RequestError::Parameters(violations) => {
+            let first = violations.first().map_or_else(String::new, |violation| {
+                format!("{}: {}", violation.field, violation.description)
+            });
+            let more = match violations.len() {
+                0 | 1 => String::new(),
+                count => format!(" (and {} more)", count - 1),
+            };
+            Status::invalid("INVALID_PARAMETER", format!("a parameter is invalid: {first}{more}"))
+                .with_violations(&violations)
+        }
+    }
+}
+
+/// Paths in a body that is one field of the message start with that field.
+fn body_violation(error: &JsonError, body_name: Option<&str>) -> FieldViolation {
+    let prefix = body_name.filter(|name| *name != "*").unwrap_or_default();
+    let field = match (prefix, error.path.as_str()) {
+        ("", path) => path.to_owned(),
+        (prefix, "") => prefix.to_owned(),
+        (prefix, path)
+            if path == prefix
+                || path.starts_with(&format!("{prefix}."))
+                || path.starts_with(&format!("{prefix}[")) =>
+        {
+            path.to_owned()
+        }
+        (prefix, path) => format!("{prefix}.{path}"),
+    };
+    FieldViolation { field, description: error.description.clone() }
+}
+
+fn no_client_streams(target: &Target) -> Status {
+    let message = format!(
+        "{} takes a stream of messages, which one HTTP request of JSON cannot carry: call it by gRPC",
+        target.method_name
+    );
+    Status::new(Code::Unimplemented, Origin::Gateway, "CLIENT_STREAMING_NEEDS_GRPC", message)
+}
+
+fn message_too_large(limit: usize) -> Status {
+    let message = format!("the request makes a message that is larger than the limit of {limit} bytes");
+    Status::new(Code::ResourceExhausted, Origin::Client, "MESSAGE_TOO_LARGE", message).with_http_status(413)
+}

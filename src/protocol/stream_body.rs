@@ -1,0 +1,224 @@
+//! A reply of many messages as one response body, whatever its framing.
+//!
+//! The status line waits for the first message, the end, or `stream_headers_after`, whichever is first:
+//! a failure until then has its real HTTP status, a later one is told in the body. One message at a time
+//! goes from the upstream to the socket; nothing is buffered but what is ready at that moment.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use http::{HeaderMap, Response};
+use http_body::Frame as BodyFrame;
+
+use crate::rpc::{Frame, Message, Metadata, Reply, ReplyStream, Status};
+
+use super::body::{Aborted, BodyStream};
+use super::{Body, Outcome, Target, headers};
+
+/// A call under way.
+pub(super) type PendingReply = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send>>;
+
+/// How much is gathered of what is ready before it is handed to the socket.
+const GATHER: usize = 8 * 1024;
+
+/// How long the last bytes have to reach the socket before an abort discards what is still queued.
+const LAST_BYTES: Duration = Duration::from_millis(20);
+
+/// How messages are put into a body. Every method appends to `out`.
+pub(super) trait Framing: Send + 'static {
+    /// Sets the headers; the first message is at hand unless the stream is slow or empty.
+    fn head(&self, first: Option<&Message>, target: &Target, headers: &mut HeaderMap);
+    /// What stands before the first message, and goes out with the head.
+    fn open(&mut self, out: &mut Vec<u8>);
+    /// A message.
+    fn message(&mut self, message: &Message, target: &Target, out: &mut Vec<u8>) -> Result<(), Status>;
+    /// What stands behind the last message of a stream that ended well.
+    fn close(&mut self, out: &mut Vec<u8>);
+    /// What stands behind the last message of a stream that failed.
+    fn fail(&mut self, status: &Status, target: &Target, out: &mut Vec<u8>) -> Ending;
+    /// What is sent after how much silence, if anything.
+    fn heartbeat(&self) -> Option<(Duration, &'static [u8])> {
+        None
+    }
+}
+
+/// How the body of a failed stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// As if all were well: the failure is plain from the content.
+    Clean,
+    /// Visibly broken.
+    Abort,
+}
+
+/// Answers with a stream.
+///
+/// # Errors
+/// The failure of a call that failed before its status line went out.
+pub(super) async fn answer(
+    framing: impl Framing,
+    reply: PendingReply,
+    target: Arc<Target>,
+    outcome: Arc<Outcome>,
+) -> Result<Response<Body>, Status> {
+    let mut source = Source::Waiting(reply);
+    let mut metadata = Metadata::new();
+    let first =
+        match tokio::time::timeout(target.policy.stream_headers_after, source.first(&mut metadata)).await {
+            Ok(first) => Some(first?),
+            Err(_elapsed) => None,
+        };
+    let mut response = Response::new(Body::empty());
+    let message = first.as_ref().and_then(Option::as_ref);
+    headers::to_rest(&metadata, response.headers_mut());
+    framing.head(message, &target, response.headers_mut());
+    let stream = MessageStream { source, next: first.map(Ok), framing, target, outcome, phase: Phase::Head };
+    *response.body_mut() = Body::Stream(stream.into_body());
+    Ok(response)
+}
+
+/// Where messages come from.
+enum Source {
+    Waiting(PendingReply),
+    Open(ReplyStream),
+}
+
+impl Source {
+    /// The first message; the metadata of the answer are set on the way. Dropping the future loses
+    /// nothing.
+    async fn first(&mut self, metadata: &mut Metadata) -> Result<Option<Message>, Status> {
+        if let Self::Waiting(reply) = self {
+            let reply = reply.as_mut().await?;
+            *metadata = reply.metadata;
+            *self = Self::Open(reply.frames);
+        }
+        self.next().await
+    }
+
+    /// The next message, or `None` when the call has ended well.
+    async fn next(&mut self) -> Result<Option<Message>, Status> {
+        loop {
+            match self {
+                Self::Waiting(reply) => *self = Self::Open(reply.as_mut().await?.frames),
+                Self::Open(frames) => {
+                    return match frames.next().await {
+                        Some(Ok(Frame::Message(message))) => Ok(Some(message)),
+                        Some(Ok(Frame::Trailers(_))) | None => Ok(None),
+                        Some(Err(status)) => Err(status),
+                    };
+                }
+            }
+        }
+    }
+}
+
+enum Phase {
+    Head,
+    Messages,
+    Abort,
+    Done,
+}
+
+struct MessageStream<F> {
+    source: Source,
+    /// What has come from the source and is not in the body yet.
+    next: Option<Result<Option<Message>, Status>>,
+    framing: F,
+    target: Arc<Target>,
+    outcome: Arc<Outcome>,
+    phase: Phase,
+}
+
+impl<F: Framing> MessageStream<F> {
+    fn into_body(self) -> BodyStream {
+        Box::pin(stream::unfold(self, Self::piece).fuse())
+    }
+
+    async fn piece(mut self) -> Option<(Result<BodyFrame<Bytes>, Aborted>, Self)> {
+        let mut out = Vec::new();
+        loop {
+            match self.phase {
+                Phase::Head => {
+                    self.framing.open(&mut out);
+                    self.phase = Phase::Messages;
+                    if self.next.is_none() && !out.is_empty() {
+                        break;
+                    }
+                }
+                Phase::Messages => {
+                    self.messages(&mut out).await;
+                    if !out.is_empty() {
+                        break;
+                    }
+                }
+                Phase::Abort => {
+                    tokio::time::sleep(LAST_BYTES).await;
+                    self.phase = Phase::Done;
+                    return Some((Err(Aborted), self));
+                }
+                Phase::Done => return None,
+            }
+        }
+        Some((Ok(BodyFrame::data(out.into())), self))
+    }
+
+    /// Appends the next message and all that are ready behind it, or the end.
+    async fn messages(&mut self, out: &mut Vec<u8>) {
+        let mut next = match self.next.take() {
+            Some(next) => next,
+            None => match self.wait().await {
+                Some(next) => next,
+                None => return self.beat(out),
+            },
+        };
+        loop {
+            let written = next.and_then(|message| match message {
+                Some(message) => self.framing.message(&message, &self.target, out).map(|()| true),
+                None => Ok(false),
+            });
+            match written {
+                Ok(true) => self.outcome.message_out(),
+                Ok(false) => return self.finish(out),
+                Err(status) => return self.fail(&status, out),
+            }
+            if out.len() >= GATHER {
+                return;
+            }
+            match self.source.next().now_or_never() {
+                Some(ready) => next = ready,
+                None => return,
+            }
+        }
+    }
+
+    /// The next message; `None` when there was silence for the length of a heartbeat.
+    async fn wait(&mut self) -> Option<Result<Option<Message>, Status>> {
+        match self.framing.heartbeat() {
+            Some((silence, _)) => tokio::time::timeout(silence, self.source.next()).await.ok(),
+            None => Some(self.source.next().await),
+        }
+    }
+
+    fn beat(&self, out: &mut Vec<u8>) {
+        if let Some((_, beat)) = self.framing.heartbeat() {
+            out.extend_from_slice(beat);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        self.outcome.succeed();
+        self.framing.close(out);
+        self.phase = Phase::Done;
+    }
+
+    fn fail(&mut self, status: &Status, out: &mut Vec<u8>) {
+        self.outcome.fail(status);
+        self.phase = match self.framing.fail(status, &self.target, out) {
+            Ending::Clean => Phase::Done,
+            Ending::Abort => Phase::Abort,
+        };
+    }
+}

@@ -1,0 +1,154 @@
+//! A field that a path variable, a query parameter or `body` names, and how a value gets into it.
+//!
+//! Values are written as wire bytes behind the body's: of a singular field the last value counts and
+//! messages merge (protobuf encoding, "Last One Wins"), so what is bound later wins, without any tree.
+
+use prost::encoding::{WireType, encode_key, encode_varint};
+
+use crate::schema::field_path::{self, FieldPathError};
+use crate::schema::{Cardinality, Field, Message, MessageId};
+
+use super::{Codec, JsonError, ReadOptions};
+
+/// A field below a message, by the numbers that lead to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPlan {
+    /// The messages on the way, outermost first.
+    parents: Box<[Parent]>,
+    /// The message that has the field.
+    pub message: MessageId,
+    pub number: u32,
+    /// The path by names as in the .proto file, for error messages.
+    pub path: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parent {
+    number: u32,
+    delimited: bool,
+}
+
+impl FieldPlan {
+    /// Resolves a path of names.
+    ///
+    /// # Errors
+    /// When a step names no field, or something else than a singular message on the way.
+    pub fn resolve<'p>(
+        root: Message<'_>,
+        path: impl IntoIterator<Item = &'p str>,
+    ) -> Result<Self, FieldPathError> {
+        let fields = field_path::resolve(root, path)?;
+        Self::of(root, &fields).ok_or_else(|| FieldPathError {
+            message: "the empty path names no field".to_owned(),
+            candidates: Vec::new(),
+        })
+    }
+
+    /// The plan of resolved fields; `None` when there are none.
+    #[must_use]
+    pub fn of(root: Message<'_>, fields: &[Field<'_>]) -> Option<Self> {
+        let (last, parents) = fields.split_last()?;
+        let message = parents.last().and_then(|field| field.message()).unwrap_or(root);
+        let names: Vec<_> = fields.iter().map(|field| field.name()).collect();
+        Some(Self {
+            parents: parents
+                .iter()
+                .map(|field| Parent { number: field.number(), delimited: field.is_delimited() })
+                .collect(),
+            message: message.id(),
+            number: last.number(),
+            path: names.join(".").into(),
+        })
+    }
+
+    /// The numbers from the root to the field.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.parents.iter().map(|parent| parent.number).chain([self.number])
+    }
+
+    /// The field itself.
+    #[must_use]
+    pub fn field<'s>(&self, codec: &'s Codec) -> Option<Field<'s>> {
+        codec.schema().message(self.message).field_by_number(self.number)
+    }
+
+    /// Writes the text of a path variable or a query value.
+    ///
+    /// # Errors
+    /// When the text is no value of the field.
+    pub fn write_text(
+        &self,
+        codec: &Codec,
+        text: &str,
+        options: &ReadOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), JsonError> {
+        self.write(out, |out| codec.read_text(self.message, self.number, text, options, out))
+            .map_err(|error| self.named(error))
+    }
+
+    /// Writes JSON, as the body of a request.
+    ///
+    /// # Errors
+    /// When the JSON is no value of the field.
+    pub fn write_json(
+        &self,
+        codec: &Codec,
+        json: &[u8],
+        options: &ReadOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), JsonError> {
+        self.write(out, |out| codec.read_field(self.message, self.number, json, options, out))
+    }
+
+    /// Writes what `value` writes, wrapped in the messages on the way.
+    ///
+    /// # Errors
+    /// Those of `value`.
+    pub fn write<E>(
+        &self,
+        out: &mut Vec<u8>,
+        value: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.parents.is_empty() {
+            return value(out);
+        }
+        let mut content = Vec::new();
+        value(&mut content)?;
+        for parent in self.parents.iter().rev() {
+            content = wrap(*parent, &content);
+        }
+        out.extend_from_slice(&content);
+        Ok(())
+    }
+
+    fn named(&self, error: JsonError) -> JsonError {
+        JsonError { path: self.path.to_string(), ..error }
+    }
+}
+
+fn wrap(parent: Parent, content: &[u8]) -> Vec<u8> {
+    let mut wrapped = Vec::with_capacity(content.len() + 10);
+    if parent.delimited {
+        encode_key(parent.number, WireType::StartGroup, &mut wrapped);
+        wrapped.extend_from_slice(content);
+        encode_key(parent.number, WireType::EndGroup, &mut wrapped);
+    } else {
+        put_bytes(parent.number, content, &mut wrapped);
+    }
+    wrapped
+}
+
+/// Writes a length-delimited field.
+pub(super) fn put_bytes(number: u32, content: &[u8], out: &mut Vec<u8>) {
+    encode_key(number, WireType::LengthDelimited, out);
+    encode_varint(content.len() as u64, out);
+    out.extend_from_slice(content);
+}
+
+/// Whether a path variable may name the field: "must refer to … a non-repeated field with a primitive
+/// type" (google/api/http.proto); messages with a text form (Timestamp, wrappers, …) are allowed too.
+#[must_use]
+pub fn is_singular(field: Field<'_>) -> bool {
+    !matches!(field.cardinality(), Cardinality::Repeated | Cardinality::Map)
+}

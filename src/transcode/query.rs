@@ -1,0 +1,224 @@
+//! Query parameters: names resolved through the request message, values into their fields.
+//!
+//! "Fields in the request message which are not bound by the path template automatically become HTTP
+//! query parameters if there is no HTTP request body" (google/api/http.proto). Names are those of the
+//! .proto file or of JSON, dotted; repeated fields by repeated names; map entries as `m[key]=value`.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use crate::rpc::FieldViolation;
+use crate::schema::field_path;
+use crate::schema::{Cardinality, Field, Message, MessageId};
+
+use super::binding::{FieldPlan, put_bytes};
+use super::{Codec, ReadOptions};
+
+/// What happens to query parameters.
+#[derive(Clone, Debug, Default)]
+pub struct QueryOptions {
+    /// Names that no field has are left out, instead of refused.
+    pub ignore_unknown: bool,
+    /// Names that are always left out, such as `utm_source`.
+    pub ignore: Box<[Box<str>]>,
+}
+
+impl QueryOptions {
+    /// Whether a parameter of this name is always left out.
+    #[must_use]
+    pub fn leaves_out(&self, name: &str) -> bool {
+        self.ignore.iter().any(|ignored| &**ignored == name)
+    }
+}
+
+/// The fields that other parts of the request bind, so that no parameter may.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound<'a> {
+    /// What path variables bind.
+    pub path: &'a [FieldPlan],
+    /// What `body` binds.
+    pub body: Option<&'a FieldPlan>,
+}
+
+/// Decodes the pairs of a query in the form of URL-encoded forms: `+` is a space, a missing `=` is an
+/// empty value (WHATWG URL, "application/x-www-form-urlencoded parsing").
+pub fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), FieldViolation>> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match (decode(name), decode(value)) {
+            (Some(name), Some(value)) => Ok((name, value)),
+            _ => Err(violation(pair, "the percent-encoding is invalid or does not give UTF-8".to_owned())),
+        }
+    })
+}
+
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        match first {
+            b'+' => decoded.push(b' '),
+            b'%' => {
+                let ([high, low], after) = tail.split_first_chunk()?;
+                decoded.push(hex(*high)? << 4 | hex(*low)?);
+                rest = after;
+            }
+            byte => decoded.push(byte),
+        }
+    }
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// Binds query parameters to one request message.
+pub(super) struct Binder<'a> {
+    codec: &'a Codec,
+    options: &'a QueryOptions,
+    read: &'a ReadOptions,
+    bound: Bound<'a>,
+    root: MessageId,
+    /// Singular fields that have their value, by numbers from the root.
+    singular: HashSet<Vec<u32>>,
+    /// Oneofs that have their member, by the numbers to their message and their index.
+    oneofs: HashSet<(Vec<u32>, u16)>,
+}
+
+impl<'a> Binder<'a> {
+    pub(super) fn new(
+        codec: &'a Codec,
+        root: MessageId,
+        options: &'a QueryOptions,
+        read: &'a ReadOptions,
+        bound: Bound<'a>,
+    ) -> Self {
+        Self { codec, options, read, bound, root, singular: HashSet::new(), oneofs: HashSet::new() }
+    }
+
+    /// Writes one parameter.
+    pub(super) fn bind(&mut self, name: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FieldViolation> {
+        if self.options.leaves_out(name) {
+            return Ok(());
+        }
+        let (path, key) = split_key(name);
+        let root = self.codec.schema().message(self.root);
+        let fields = match field_path::resolve(root, path.split('.')) {
+            Ok(fields) => fields,
+            Err(_) if self.options.ignore_unknown => return Ok(()),
+            Err(error) => return Err(violation(name, unknown(&error, path))),
+        };
+        let (Some(plan), Some(field)) = (FieldPlan::of(root, &fields), fields.last().copied()) else {
+            return Err(violation(name, "the name is empty".to_owned()));
+        };
+        self.check(name, &plan, &fields, field)?;
+        match (field.cardinality(), key) {
+            (Cardinality::Map, Some(key)) => self.bind_entry(name, &plan, field, key, value, out),
+            (Cardinality::Map, None) => {
+                Err(violation(name, format!("the field is a map: write {name}[KEY]=VALUE")))
+            }
+            (_, Some(_)) => Err(violation(name, "only maps have keys in brackets".to_owned())),
+            (_, None) => plan
+                .write_text(self.codec, value, self.read, out)
+                .map_err(|error| violation(&error.path, error.description)),
+        }
+    }
+
+    /// Refuses what the path or the body binds, and what has its value already.
+    fn check(
+        &mut self,
+        name: &str,
+        plan: &FieldPlan,
+        fields: &[Field<'_>],
+        field: Field<'_>,
+    ) -> Result<(), FieldViolation> {
+        let numbers: Vec<u32> = plan.numbers().collect();
+        if self.bound.path.iter().any(|bound| overlaps(bound, &numbers)) {
+            return Err(violation(name, "the field is bound by the path".to_owned()));
+        }
+        if self.bound.body.is_some_and(|bound| overlaps(bound, &numbers)) {
+            return Err(violation(name, "the field is bound by the body".to_owned()));
+        }
+        for (depth, member) in fields.iter().enumerate() {
+            let Some(oneof) = member.oneof() else { continue };
+            let parent = numbers.get(..depth).unwrap_or_default().to_vec();
+            let through = depth + 1 < fields.len() && self.has_below(&numbers, depth);
+            if !self.oneofs.insert((parent, oneof)) && !through {
+                let message = "another field of the same oneof has its value already".to_owned();
+                return Err(violation(name, message));
+            }
+        }
+        if super::binding::is_singular(field) && !self.singular.insert(numbers) {
+            return Err(violation(
+                name,
+                "the parameter is given twice, and the field is not repeated".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether an earlier parameter went through the same member of a oneof, as `a.x` before `a.y`.
+    fn has_below(&self, numbers: &[u32], depth: usize) -> bool {
+        let prefix = numbers.get(..=depth).unwrap_or_default();
+        self.singular.iter().any(|bound| bound.starts_with(prefix))
+    }
+
+    /// A map entry is a message with the key as field 1 and the value as field 2 (protobuf encoding,
+    /// "Maps").
+    fn bind_entry(
+        &self,
+        name: &str,
+        plan: &FieldPlan,
+        field: Field<'_>,
+        key: &str,
+        value: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FieldViolation> {
+        let Some(entry) = field.message().map(Message::id) else {
+            return Err(violation(name, "the map has no entries".to_owned()));
+        };
+        plan.write(out, |out| {
+            let mut content = Vec::new();
+            self.codec.read_text(entry, 1, key, self.read, &mut content)?;
+            self.codec.read_text(entry, 2, value, self.read, &mut content)?;
+            put_bytes(plan.number, &content, out);
+            Ok(())
+        })
+        .map_err(|error: super::JsonError| violation(name, error.description))
+    }
+}
+
+/// One of two fields lies below the other, or they are the same.
+fn overlaps(bound: &FieldPlan, numbers: &[u32]) -> bool {
+    bound.numbers().zip(numbers).all(|(one, other)| one == *other)
+}
+
+/// `labels[color]` is the key `color` of the map `labels`.
+fn split_key(name: &str) -> (&str, Option<&str>) {
+    name.strip_suffix(']')
+        .and_then(|open| open.split_once('['))
+        .map_or((name, None), |(path, key)| (path, Some(key)))
+}
+
+fn unknown(error: &field_path::FieldPathError, path: &str) -> String {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let nearest = error
+        .candidates
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(candidate, last), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    match nearest {
+        Some((_, candidate)) => format!("{}; did you mean \"{candidate}\"?", error.message),
+        None => error.message.clone(),
+    }
+}
+
+fn violation(field: &str, description: String) -> FieldViolation {
+    FieldViolation { field: field.to_owned(), description }
+}

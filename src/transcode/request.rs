@@ -1,0 +1,280 @@
+//! A request, from path, query and body to one encoded message, by a plan made when routes are loaded.
+//!
+//! Order of precedence: the path wins over the body, a query parameter may name neither
+//! (google/api/http.proto, "Rules for HTTP mapping").
+
+use crate::rpc::FieldViolation;
+use crate::schema::field_path::FieldPathError;
+use crate::schema::{Field, Message, MessageId};
+
+use super::binding::{FieldPlan, is_singular, put_bytes};
+use super::http_body;
+use super::query::{self, Binder, Bound, QueryOptions};
+use super::{Codec, JsonError, ReadOptions};
+
+/// How requests of one binding become messages.
+#[derive(Clone, Debug)]
+pub struct RequestPlan {
+    message: MessageId,
+    captures: Box<[FieldPlan]>,
+    body: BodyPlan,
+    /// The only `FieldMask` of a PATCH request, to be filled from the body where it is empty
+    /// (google/api/http.proto does not say so; every gateway does, and AIP-134 relies on it).
+    mask: Option<FieldPlan>,
+}
+
+/// What the body of a request is.
+#[derive(Clone, Debug)]
+enum BodyPlan {
+    /// Nothing: all fields come from path and query.
+    None,
+    /// The whole message as JSON; there are no query parameters.
+    Whole,
+    /// One field as JSON.
+    Field(FieldPlan),
+    /// The raw bytes of a `google.api.HttpBody`: the message itself (`None`) or a field of it.
+    Raw(Option<FieldPlan>),
+}
+
+/// Why a binding does not fit its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanError {
+    /// The path variable of this index.
+    Variable(usize, FieldPathError),
+    /// `body`.
+    Body(FieldPathError),
+    /// `response_body`.
+    ResponseBody(FieldPathError),
+}
+
+/// The parts of a request that become a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// The values of the path variables, in the order of the template.
+    pub captures: &'a [&'a str],
+    /// The query, still encoded, without its `?`.
+    pub query: &'a str,
+    pub body: &'a [u8],
+    /// The `Content-Type`, for raw bodies.
+    pub content_type: &'a str,
+}
+
+/// Why a request is no message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// The body is not what it should be.
+    Body(JsonError),
+    /// A path variable or query parameters do not fit.
+    Parameters(Vec<FieldViolation>),
+}
+
+impl RequestPlan {
+    /// Makes the plan of a binding.
+    ///
+    /// # Errors
+    /// When the template or `body` names what the message does not have.
+    pub fn new<'v>(
+        input: Message<'_>,
+        variables: impl IntoIterator<Item = &'v [String]>,
+        body: Option<&str>,
+        fills_mask: bool,
+    ) -> Result<Self, PlanError> {
+        let captures = variables
+            .into_iter()
+            .enumerate()
+            .map(|(index, path)| capture(input, path).map_err(|error| PlanError::Variable(index, error)))
+            .collect::<Result<_, _>>()?;
+        let body = BodyPlan::new(input, body).map_err(PlanError::Body)?;
+        let mask = if fills_mask && matches!(body, BodyPlan::Field(_)) { only_mask(input) } else { None };
+        Ok(Self { message: input.id(), captures, body, mask })
+    }
+
+    /// Whether the body is raw bytes of any content type.
+    #[must_use]
+    pub const fn takes_raw_body(&self) -> bool {
+        matches!(self.body, BodyPlan::Raw(_))
+    }
+
+    /// Whether the request has a body at all.
+    #[must_use]
+    pub const fn takes_body(&self) -> bool {
+        !matches!(self.body, BodyPlan::None)
+    }
+
+    /// The fields that the path binds, in the order of the template's variables.
+    #[must_use]
+    pub fn captures(&self) -> &[FieldPlan] {
+        &self.captures
+    }
+
+    /// What `body` names: `*`, a field, or nothing.
+    #[must_use]
+    pub fn body_name(&self) -> Option<&str> {
+        match &self.body {
+            BodyPlan::None => None,
+            BodyPlan::Whole | BodyPlan::Raw(None) => Some("*"),
+            BodyPlan::Field(plan) | BodyPlan::Raw(Some(plan)) => Some(&plan.path),
+        }
+    }
+
+    /// Encodes a request.
+    ///
+    /// # Errors
+    /// What is wrong with the body, or with each parameter.
+    pub fn encode(
+        &self,
+        codec: &Codec,
+        parts: Parts<'_>,
+        read: &ReadOptions,
+        query: &QueryOptions,
+    ) -> Result<Vec<u8>, RequestError> {
+        let mut out = Vec::with_capacity(parts.body.len() + 32);
+        self.encode_body(codec, parts, read, &mut out).map_err(RequestError::Body)?;
+        let mut violations = Vec::new();
+        let before = out.len();
+        self.encode_query(codec, parts.query, read, query, &mut out, &mut violations);
+        self.encode_mask(codec, parts, read, out.len() > before, &mut out).map_err(RequestError::Body)?;
+        for (plan, text) in self.captures.iter().zip(parts.captures) {
+            if let Err(error) = plan.write_text(codec, text, read, &mut out) {
+                violations.push(FieldViolation { field: error.path, description: error.description });
+            }
+        }
+        if violations.is_empty() { Ok(out) } else { Err(RequestError::Parameters(violations)) }
+    }
+
+    /// "If the body is empty", the message or the field is left as it is.
+    fn encode_body(
+        &self,
+        codec: &Codec,
+        parts: Parts<'_>,
+        read: &ReadOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), JsonError> {
+        match &self.body {
+            BodyPlan::Raw(None) => http_body::encode(parts.content_type, parts.body, out),
+            BodyPlan::Raw(Some(plan)) => {
+                let mut content = Vec::with_capacity(parts.body.len() + 32);
+                http_body::encode(parts.content_type, parts.body, &mut content);
+                return plan.write(out, |out| {
+                    put_bytes(plan.number, &content, out);
+                    Ok(())
+                });
+            }
+            BodyPlan::Whole if !parts.body.is_empty() => {
+                return codec.read(self.message, parts.body, read, out);
+            }
+            BodyPlan::Field(plan) if !parts.body.is_empty() => {
+                return plan.write_json(codec, parts.body, read, out);
+            }
+            BodyPlan::None | BodyPlan::Whole | BodyPlan::Field(_) => {}
+        }
+        Ok(())
+    }
+
+    fn encode_query(
+        &self,
+        codec: &Codec,
+        text: &str,
+        read: &ReadOptions,
+        options: &QueryOptions,
+        out: &mut Vec<u8>,
+        violations: &mut Vec<FieldViolation>,
+    ) {
+        if text.is_empty() {
+            return;
+        }
+        let body = match &self.body {
+            BodyPlan::Field(plan) | BodyPlan::Raw(Some(plan)) => Some(plan),
+            _ => None,
+        };
+        let bound = Bound { path: &self.captures, body };
+        let mut binder = Binder::new(codec, self.message, options, read, bound);
+        for pair in query::pairs(text) {
+            let bound = pair.and_then(|(name, value)| {
+                if matches!(self.body, BodyPlan::Whole) && !options.leaves_out(&name) {
+                    let description =
+                        "the body is the whole message (`body: \"*\"`), so there are no query parameters";
+                    return Err(FieldViolation {
+                        field: name.into_owned(),
+                        description: description.to_owned(),
+                    });
+                }
+                binder.bind(&name, &value, out)
+            });
+            violations.extend(bound.err());
+        }
+    }
+
+    fn encode_mask(
+        &self,
+        codec: &Codec,
+        parts: Parts<'_>,
+        read: &ReadOptions,
+        has_query: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), JsonError> {
+        let (Some(mask), BodyPlan::Field(body)) = (&self.mask, &self.body) else { return Ok(()) };
+        let Some(message) = body.field(codec).and_then(Field::message) else { return Ok(()) };
+        if parts.body.is_empty() || (has_query && names_mask(codec, self.message, mask, parts.query)) {
+            return Ok(());
+        }
+        let mut content = Vec::new();
+        for path in codec.field_paths(message.id(), parts.body, read)? {
+            put_bytes(1, path.as_bytes(), &mut content);
+        }
+        mask.write(out, |out| {
+            put_bytes(mask.number, &content, out);
+            Ok(())
+        })
+    }
+}
+
+impl BodyPlan {
+    fn new(input: Message<'_>, body: Option<&str>) -> Result<Self, FieldPathError> {
+        match body {
+            None => Ok(if http_body::is(input) { Self::Raw(None) } else { Self::None }),
+            Some("*") => Ok(if http_body::is(input) { Self::Raw(None) } else { Self::Whole }),
+            Some(path) => {
+                let plan = FieldPlan::resolve(input, path.split('.'))?;
+                let field = crate::schema::field_path::resolve(input, path.split('.'))?.pop();
+                let raw = field
+                    .is_some_and(|field| is_singular(field) && field.message().is_some_and(http_body::is));
+                Ok(if raw { Self::Raw(Some(plan)) } else { Self::Field(plan) })
+            }
+        }
+    }
+}
+
+fn capture(input: Message<'_>, path: &[String]) -> Result<FieldPlan, FieldPathError> {
+    let fields = crate::schema::field_path::resolve(input, path.iter().map(String::as_str))?;
+    match (FieldPlan::of(input, &fields), fields.last()) {
+        (Some(plan), Some(field)) if is_singular(*field) => Ok(plan),
+        (_, field) => Err(FieldPathError {
+            message: format!(
+                "\"{}\" is repeated, so no path variable can be it",
+                field.map_or("", |field| field.name())
+            ),
+            candidates: Vec::new(),
+        }),
+    }
+}
+
+/// The field of type `google.protobuf.FieldMask`, if the message has exactly one.
+fn only_mask(input: Message<'_>) -> Option<FieldPlan> {
+    let mut masks = input.fields().filter(|field| {
+        is_singular(*field)
+            && field.message().is_some_and(|message| message.name() == "google.protobuf.FieldMask")
+    });
+    let mask = masks.next().filter(|_| masks.next().is_none())?;
+    FieldPlan::of(input, &[mask])
+}
+
+fn names_mask(codec: &Codec, root: MessageId, mask: &FieldPlan, text: &str) -> bool {
+    let root = codec.schema().message(root);
+    query::pairs(text).flatten().any(|(name, _)| {
+        FieldPlan::resolve(root, name.split('.')).is_ok_and(|plan| plan.numbers().eq(mask.numbers()))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! What goes wrong between the pool and an upstream, as a status that names its reason.
+
+use std::borrow::Cow;
+
+use h2::Reason;
+
+use super::retry::Pushback;
+use crate::rpc::envelope::EnvelopeError;
+use crate::rpc::{Code, Origin, Status};
+
+/// The reason of an answer with an HTTP status that is none of gRPC's.
+pub const HTTP_STATUS: &str = "UPSTREAM_HTTP_STATUS";
+
+/// Why an attempt brought no answer.
+#[derive(Debug)]
+pub struct Failure {
+    /// What the client is told when the call is not sent again.
+    pub status: Status,
+    pub cause: Cause,
+    /// What the upstream says of sending it again.
+    pub pushback: Option<Pushback>,
+}
+
+/// Who ended an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The upstream has certainly not looked at the call: it may be sent again, whatever it does.
+    Unprocessed,
+    /// The upstream took too long, and the attempt was given up.
+    Left,
+    /// An answer, or an error that may stand for one.
+    Answered,
+}
+
+impl Failure {
+    /// The failure of a stream that was open.
+    pub fn of(error: &h2::Error) -> Self {
+        let cause = if is_unprocessed(error) { Cause::Unprocessed } else { Cause::Answered };
+        Self { status: status(error), cause, pushback: None }
+    }
+
+    /// A connection took no stream, with or without a reason: nothing was sent.
+    pub fn not_sent(error: Option<&h2::Error>) -> Self {
+        let unprocessed = |status| Self { status, cause: Cause::Unprocessed, pushback: None };
+        match error {
+            None => unprocessed(unavailable("UPSTREAM_CONNECTION_LOST", "the connection was closed")),
+            Some(error) if error.is_io() || error.is_go_away() => unprocessed(status(error)),
+            // h2 refuses the request itself; so would it on another connection.
+            Some(error) => Self::from(Status::new(
+                Code::Internal,
+                Origin::Gateway,
+                "UPSTREAM_REQUEST_INVALID",
+                format!("the call cannot be sent: {error}"),
+            )),
+        }
+    }
+
+    /// Whether it says something of the endpoint's health.
+    pub fn counts(&self) -> bool {
+        self.cause == Cause::Left || counts(&self.status)
+    }
+
+    /// The upstream has fallen silent, while others have not.
+    pub fn silent() -> Self {
+        let status = unavailable("UPSTREAM_SILENT", "the upstream does not respond");
+        Self { status, cause: Cause::Left, pushback: None }
+    }
+
+    /// The time for one attempt is over.
+    pub fn slow() -> Self {
+        Self { cause: Cause::Left, ..Self::from(deadline_exceeded()) }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self { status, cause: Cause::Answered, pushback: None }
+    }
+}
+
+/// RFC 9113 §8.7: REFUSED_STREAM, and GOAWAY for streams above its last one, say that nothing was done.
+/// h2 gives a peer's GOAWAY as the error of exactly those streams.
+fn is_unprocessed(error: &h2::Error) -> bool {
+    let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+    error.is_remote() && (refused || error.is_go_away())
+}
+
+/// Whether an error says something of the endpoint's health: it cannot be reached, is overloaded, or
+/// something in front of it fails. All others, deadlines among them, a client could provoke at will.
+pub fn counts(status: &Status) -> bool {
+    let from_upstream = status.origin == Origin::Upstream;
+    match status.code {
+        Code::Unavailable => from_upstream,
+        Code::Unknown => from_upstream && status.reason().as_deref() == Some(HTTP_STATUS),
+        _ => false,
+    }
+}
+
+/// The status of an error of HTTP/2 (gRPC PROTOCOL-HTTP2, "Errors").
+pub fn status(error: &h2::Error) -> Status {
+    if error.is_io() {
+        return unavailable(
+            "UPSTREAM_CONNECTION_LOST",
+            format!("the connection to the upstream broke: {error}"),
+        );
+    }
+    if error.is_go_away() && error.is_remote() {
+        return unavailable("UPSTREAM_GOAWAY", format!("the upstream ended the connection: {error}"));
+    }
+    let code = match error.reason() {
+        Some(Reason::REFUSED_STREAM) => Code::Unavailable,
+        Some(Reason::CANCEL) => Code::Cancelled,
+        Some(Reason::ENHANCE_YOUR_CALM) => Code::ResourceExhausted,
+        Some(Reason::INADEQUATE_SECURITY) => Code::PermissionDenied,
+        Some(_) => Code::Internal,
+        None => Code::Unknown,
+    };
+    let reason = if error.is_reset() { "UPSTREAM_RESET" } else { "UPSTREAM_PROTOCOL_ERROR" };
+    Status::new(code, Origin::Upstream, reason, format!("the call to the upstream broke: {error}"))
+}
+
+/// A sequence of messages that is none.
+pub fn envelope(error: &EnvelopeError) -> Status {
+    match error {
+        EnvelopeError::TooLarge { .. } => Status::new(
+            Code::ResourceExhausted,
+            Origin::Upstream,
+            "UPSTREAM_MESSAGE_TOO_LARGE",
+            format!("the upstream sent {error}"),
+        ),
+        EnvelopeError::Flag(_) | EnvelopeError::Truncated => Status::bad_upstream(
+            "UPSTREAM_BAD_FRAMING",
+            format!("the upstream sent no valid messages: {error}"),
+        ),
+    }
+}
+
+/// No endpoint can be reached.
+pub fn unreachable(upstream: &str) -> Status {
+    unavailable("UPSTREAM_UNAVAILABLE", format!("no endpoint of the upstream `{upstream}` can be reached"))
+}
+
+/// No connection had room within the time that a call may wait.
+pub fn queue_timeout(upstream: &str) -> Status {
+    unavailable(
+        "UPSTREAM_QUEUE_TIMEOUT",
+        format!("no connection to the upstream `{upstream}` became free in time"),
+    )
+}
+
+/// Too many calls are in flight or wait.
+pub fn overloaded(upstream: &str) -> Status {
+    Status::new(
+        Code::Unavailable,
+        Origin::Gateway,
+        "UPSTREAM_OVERLOADED",
+        format!("too many calls to the upstream `{upstream}` are in flight"),
+    )
+}
+
+/// The deadline has passed.
+pub fn deadline_exceeded() -> Status {
+    Status::new(
+        Code::DeadlineExceeded,
+        Origin::Upstream,
+        "DEADLINE_EXCEEDED",
+        "the upstream did not answer before the deadline",
+    )
+}
+
+fn unavailable(reason: &'static str, message: impl Into<Cow<'static, str>>) -> Status {
+    Status::new(Code::Unavailable, Origin::Upstream, reason, message)
+}

@@ -1,0 +1,9 @@
+//! The pool against upstreams that do as they are told.
+
+mod addresses;
+mod calls;
+mod hostile;
+mod failover;
+mod limits;
+mod outliers;
+mod retries;
