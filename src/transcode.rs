@@ -6,7 +6,7 @@
 
 mod base64;
 pub mod binding;
-mod check;
+mod canonical;
 mod codec;
 mod distinct;
 pub mod http_body;

@@ -2,8 +2,8 @@
 //!
 //! `conformance/protobuf/run` starts the runner, which starts this. The protocol is a length (four bytes,
 //! little-endian) and a message, to and fro (protobuf's `conformance/conformance.proto`). A request to turn
-//! JSON into JSON goes JSON → wire → JSON, as a call and its reply do; one to turn wire into wire is
-//! checked and passed on untouched, as Transom does with messages that nobody has to decode.
+//! JSON into JSON goes JSON → wire → JSON, as a call and its reply do; a message on the wire is
+//! brought into canonical form first.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -108,7 +108,9 @@ fn answer(codec: &Codec, request: &Request) -> Response {
 /// The message of a request on the wire; none if it is in a format that Transom does not speak.
 fn wire(codec: &Codec, message: MessageId, request: &Request) -> Option<Result<Vec<u8>, String>> {
     if let Some(wire) = &request.protobuf_payload {
-        return Some(codec.check(message, wire).map(|()| wire.clone()).map_err(|error| error.to_string()));
+        let mut canonical = Vec::new();
+        let rewritten = codec.canonical(message, wire, &mut canonical);
+        return Some(rewritten.map(|()| canonical).map_err(|error| error.to_string()));
     }
     let json = request.json_payload.as_ref()?;
     let options =

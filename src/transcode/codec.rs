@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use super::options::{ReadOptions, WriteOptions};
 use super::plan::{EnumPlan, MessagePlan};
 use super::problem::{JsonError, WireError};
-use super::{check, json_reader, json_writer};
+use super::{canonical, json_reader, json_writer};
 use crate::schema::{EnumId, MessageId, Schema, standard};
 
 /// Translates the messages of one schema. Plans are compiled when a type is first met; a codec is shared
@@ -142,12 +142,13 @@ impl Codec {
         json_writer::write_any(self, any, options, out)
     }
 
-    /// Whether wire bytes can be decoded as a message of this type, however they would look in JSON.
+    /// Appends a message in canonical form: fields by number, each singular one once, repeated scalars packed
+    /// or not as declared; unknown fields stay.
     ///
     /// # Errors
-    /// What is wrong with them.
-    pub fn check(&self, message: MessageId, wire: &[u8]) -> Result<(), WireError> {
-        check::check(self, message, wire)
+    /// Wire bytes that cannot be decoded as a message of this type.
+    pub fn canonical(&self, message: MessageId, wire: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
+        canonical::canonical(self, message, wire, out)
     }
 
     /// Writes the value of one field of a message. A field that the wire lacks has its default value where

@@ -280,12 +280,14 @@ impl<'c, 'w> Writer<'c, 'w> {
     #[inline]
     fn defaults(&mut self, plan: &MessagePlan, next: usize, until: usize) {
         if self.options.print_defaults {
-            for field in plan.fields.get(next..until).unwrap_or_default() {
-                if field.has_no_presence() {
-                    self.label(field);
-                    self.default_value(field);
-                }
-            }
+            self.print_defaults(plan.fields.get(next..until).unwrap_or_default());
+        }
+    }
+
+    fn print_defaults(&mut self, fields: &[FieldPlan]) {
+        for field in fields.iter().filter(|field| field.has_no_presence()) {
+            self.label(field);
+            self.default_value(field);
         }
     }
 
@@ -296,14 +298,28 @@ impl<'c, 'w> Writer<'c, 'w> {
             Shape::Singular if !field.kind.is_message() => self.scalar(field, cursor),
             Shape::Singular => {
                 let content = content(field, cursor)?;
-                self.message(field, &[content])
+                self.one_message(field, content)
             }
             Shape::Repeated | Shape::Packed => self.list(field, head, cursor),
             Shape::Map => self.map(field, head, cursor),
         }
     }
 
+    /// The content of a message field, which is in one part.
     #[inline]
+    fn one_message(&mut self, field: &FieldPlan, content: Cursor<'w>) -> Outcome {
+        match field.message {
+            Some(id) if field.kind == Kind::Message && !self.gathering => {
+                self.enter()?;
+                let start = self.out.len();
+                self.ordered_members(self.codec.message_plan(id), content)?;
+                self.leave(start, *b"{}");
+                Ok(())
+            }
+            _ => self.message(field, &[content]),
+        }
+    }
+
     fn message(&mut self, field: &FieldPlan, parts: &[Cursor<'w>]) -> Outcome {
         match field.message {
             Some(id) => self.body(field.kind, self.codec.message_plan(id), parts),
@@ -357,7 +373,7 @@ impl<'c, 'w> Writer<'c, 'w> {
             return self.scalar(field, cursor);
         }
         let content = content(field, cursor)?;
-        self.message(field, &[content])
+        self.one_message(field, content)
     }
 
     /// Whether a closed enum lacks the number that follows: it is then an unknown field (protobuf.dev "Enum

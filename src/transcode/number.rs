@@ -164,9 +164,88 @@ const POWERS: [f64; 23] = [
 /// The powers of ten that are exact floats.
 const FLOAT_POWERS: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
 
-/// Reads digits behind `value`; gives the value and the place behind the last digit.
+/// A plain whole number as most are: no point, no exponent, at most 19 digits. None for any other, right
+/// or wrong.
+#[inline]
+pub(super) fn plain_integer(text: &[u8], start: usize) -> Option<(bool, u64, usize)> {
+    let negative = text.get(start) == Some(&b'-');
+    let first = start + usize::from(negative);
+    let (magnitude, end) = digits(text, first, 0);
+    let length = end - first;
+    let plain = (1..=SAFE_DIGITS).contains(&length)
+        && (length == 1 || text.get(first) != Some(&b'0'))
+        && !matches!(text.get(end), Some(b'.' | b'e' | b'E'));
+    plain.then_some((negative, magnitude, end))
+}
+
+/// A double as most are: without an exponent, with or without a point. None for any other, right or wrong.
+#[inline]
+pub(super) fn plain_double(text: &[u8], start: usize) -> Option<(f64, usize)> {
+    let negative = text.get(start) == Some(&b'-');
+    let first = start + usize::from(negative);
+    let (whole, point) = digits(text, first, 0);
+    let (mantissa, end, scale) = match text.get(point) {
+        Some(b'.') => {
+            let (mantissa, end) = digits(text, point + 1, whole);
+            (mantissa, end, end - point - 1)
+        }
+        _ => (whole, point, 0),
+    };
+    let leading_zero = point > first + 1 && text.get(first) == Some(&b'0');
+    let no_fraction = scale == 0 && end != point;
+    if point == first || leading_zero || no_fraction || matches!(text.get(end), Some(b'e' | b'E')) {
+        return None;
+    }
+    if end - first > SAFE_DIGITS || mantissa > 1 << f64::MANTISSA_DIGITS {
+        return Some((parse(text.get(start..end)?)?, end));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "it has at most 53 bits")]
+    let value = mantissa as f64 / *POWERS.get(scale)?;
+    Some((if negative { -value } else { value }, end))
+}
+
+/// What the standard library makes of a number; none where it is infinite.
+fn parse(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// Reads digits behind `value`; gives the value and the place behind the last digit. The value has wrapped
+/// where there are more than 19.
 #[inline]
 fn digits(text: &[u8], start: usize, mut value: u64) -> (u64, usize) {
+    let mut at = start;
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let (part, count) = eight_digits(u64::from_le_bytes(*chunk));
+        value = value.wrapping_mul(*SCALES.get(count).unwrap_or(&1)).wrapping_add(part);
+        at += count;
+        if count < 8 {
+            return (value, at);
+        }
+    }
+    last_digits(text, at, value)
+}
+
+/// The powers of ten that up to eight digits are scaled by.
+const SCALES: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// The number that the digits at the beginning of eight bytes make, and how many they are: pairs, then
+/// fours, then eights are put together in one word.
+#[inline]
+const fn eight_digits(word: u64) -> (u64, usize) {
+    let values = word ^ 0x3030_3030_3030_3030;
+    let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+    let count = others.trailing_zeros() / 8;
+    if count == 0 {
+        return (0, 0);
+    }
+    let aligned = values << (64 - 8 * count);
+    let pairs = aligned.wrapping_mul(10).wrapping_add(aligned >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let eights = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff;
+    (eights, count as usize)
+}
+
+fn last_digits(text: &[u8], start: usize, mut value: u64) -> (u64, usize) {
     let mut at = start;
     while let Some(digit) = text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
         value = value.wrapping_mul(10).wrapping_add(digit.into());

@@ -146,6 +146,8 @@ pub(super) struct FieldPlan {
     /// The tag of the whole field; of a group, the start.
     pub(super) tag: Tag,
     pub(super) head: Head,
+    /// The wire type of the other form of a repeated scalar, packed or not; else that of `head` again.
+    pub(super) other_form: WireType,
     pub(super) key: Key,
     pub(super) label: Label,
     pub(super) proto_label: Label,
@@ -167,16 +169,7 @@ impl FieldPlan {
     /// (protobuf.dev "Encoding", packed repeated fields).
     #[inline]
     pub(super) fn takes(&self, wire_type: WireType) -> bool {
-        wire_type == self.head.wire_type
-            || (matches!(self.shape, Shape::Packed | Shape::Repeated)
-                && !self.delimited
-                && (wire_type == self.kind.wire_type()
-                    || wire_type == WireType::Length && self.is_packable()))
-    }
-
-    #[inline]
-    pub(super) fn is_packable(&self) -> bool {
-        self.kind.wire_type() != WireType::Length
+        wire_type == self.head.wire_type || wire_type == self.other_form
     }
 
     /// Whether a message shows this field even where the wire has none and defaults are printed: all

@@ -61,6 +61,24 @@ pub(super) fn run(text: &[u8], start: usize, limit: usize) -> Run {
     short_run(text, at, limit, seen)
 }
 
+/// The run of plain characters from `start` on, up to the first stop or the end of `text`.
+#[inline]
+pub(super) fn run_to_stop(text: &[u8], start: usize) -> Run {
+    let mut at = start;
+    let mut seen = 0;
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let marks = stops(word);
+        if marks != 0 {
+            let below = (marks & marks.wrapping_neg()) - 1;
+            return Run { end: at + first(marks), high: seen | high(word & below) };
+        }
+        seen |= high(word);
+        at += 8;
+    }
+    short_run(text, at, text.len(), seen)
+}
+
 /// The rest of [`run`] where fewer than eight bytes are left.
 fn short_run(text: &[u8], start: usize, limit: usize, mut seen: u64) -> Run {
     let mut end = start;
@@ -92,6 +110,8 @@ mod tests {
                         assert_eq!(run.end, end, "{byte} at {place} of {length}, limit {limit}");
                         assert_eq!(run.high != 0, byte >= 0x80 && place < limit);
                     }
+                    let (to_stop, to_end) = (run_to_stop(&text, 0), run(&text, 0, length));
+                    assert_eq!((to_stop.end, to_stop.high), (to_end.end, to_end.high));
                 }
             }
         }

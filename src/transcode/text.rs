@@ -1,19 +1,37 @@
 //! JSON strings (RFC 8259 §7): escaped on the way out, unescaped on the way in.
 
 use super::scan;
-use super::wire::put_slice;
+use super::wire::{put, put_slice};
 
 /// Appends `source[start..end]` as a JSON string, quotes included. Gives whether it was all ASCII: if not,
 /// it is for the caller to check that it is UTF-8.
 #[inline]
 pub(super) fn write_string(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) -> bool {
     out.push(b'"');
+    if let Some(ascii) = write_short(out, source, start, end) {
+        return ascii;
+    }
     let run = scan::run(source, start, end);
     put_slice(out, source, start, run.end);
     let ascii = run.high == 0;
     let rest_is_ascii = run.end == end || write_escaped(out, source, run.end, end);
     out.push(b'"');
     ascii & rest_is_ascii
+}
+
+/// Appends a string of less than 16 bytes and its closing quote at once, if nothing in it is to be escaped.
+#[inline]
+fn write_short(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) -> Option<bool> {
+    let length = end - start;
+    let chunk = source.get(start..).and_then(<[u8]>::first_chunk::<16>).filter(|_| length < 16)?;
+    let run = scan::run(chunk, 0, length);
+    if run.end != length {
+        return None;
+    }
+    let bits = 8 * length;
+    let word = u128::from_le_bytes(*chunk) & ((1 << bits) - 1);
+    put(out, word | (u128::from(b'"') << bits), length + 1);
+    Some(run.high == 0)
 }
 
 /// The rest of a string from its first character on that must be escaped.
@@ -81,7 +99,7 @@ impl BadString {
 pub(super) fn unescape(out: &mut Vec<u8>, json: &[u8], start: usize) -> Result<usize, (BadString, usize)> {
     let mut at = start;
     loop {
-        let run = scan::run(json, at, json.len());
+        let run = scan::run_to_stop(json, at);
         check_utf8(json, at, run)?;
         put_slice(out, json, at, run.end);
         at = match json.get(run.end) {

@@ -95,6 +95,11 @@ impl<'w> Cursor<'w> {
         Self { wire: self.wire, pos }
     }
 
+    /// The bytes from here to another place of the same message.
+    pub(super) fn until(&self, end: Self) -> &'w [u8] {
+        self.wire.get(self.pos..end.pos).unwrap_or_default()
+    }
+
     /// The bytes from here to the end of the message.
     #[inline]
     pub(super) fn rest(&self) -> &'w [u8] {
@@ -237,7 +242,7 @@ impl Tag {
 /// Appends the lowest `len` bytes of a word, at most 16. A store of fixed size that is then cut is
 /// several times cheaper than a copy of variable size.
 #[inline]
-fn put(out: &mut Vec<u8>, word: u128, len: usize) {
+pub(super) fn put(out: &mut Vec<u8>, word: u128, len: usize) {
     let end = out.len() + len;
     out.extend_from_slice(&word.to_le_bytes());
     out.truncate(end);
@@ -311,6 +316,28 @@ pub(super) fn put_slice(out: &mut Vec<u8>, source: &[u8], start: usize, end: usi
     }
 }
 
+/// Appends a few bytes by overlapping stores of fixed size.
+#[inline]
+pub(super) fn put_short(out: &mut Vec<u8>, bytes: &[u8]) {
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) if bytes.len() <= 16 => put_ends(out, bytes.len(), first, last),
+        (None, None) => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => put_ends(out, bytes.len(), first, last),
+            _ => bytes.iter().for_each(|byte| out.push(*byte)),
+        },
+        _ => out.extend_from_slice(bytes),
+    }
+}
+
+/// Appends `len` bytes by their first and last `N`, which together are all of them.
+#[inline]
+fn put_ends<const N: usize>(out: &mut Vec<u8>, len: usize, first: &[u8; N], last: &[u8; N]) {
+    let start = out.len();
+    out.extend_from_slice(first);
+    out.truncate(start + len - N);
+    out.extend_from_slice(last);
+}
+
 /// A length that is written before it is known: room for it, corrected when it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reserved {
@@ -336,6 +363,16 @@ pub(super) fn reserve_length(out: &mut Vec<u8>, tag: Tag, room: usize) -> Reserv
 #[inline]
 pub(super) fn fill_length(out: &mut Vec<u8>, reserved: Reserved) -> usize {
     let length = (out.len() - reserved.start) as u64;
+    if length < 0x80 && reserved.room == 1 {
+        if let (Some(slot), [byte, ..]) = (out.get_mut(reserved.start - 1), length.to_le_bytes()) {
+            *slot = byte;
+        }
+        return 1;
+    }
+    fill_long_length(out, reserved, length)
+}
+
+fn fill_long_length(out: &mut Vec<u8>, reserved: Reserved, length: u64) -> usize {
     let (word, need) = spread(length);
     if need != reserved.room {
         shift(out, reserved, need);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::transcode::number::{BadNumber, Decimal};
+use crate::transcode::number::{self, BadNumber, Decimal};
 use crate::transcode::problem::{Report, Segment, excerpt};
 use crate::transcode::{scan, text};
 
@@ -207,7 +207,7 @@ impl<'j> Lexer<'j> {
             return self.expected("a string");
         }
         let start = self.pos + 1;
-        let run = scan::run(self.json, start, self.json.len());
+        let run = scan::run_to_stop(self.json, start);
         if self.json.get(run.end) != Some(&b'"') {
             return Ok(None);
         }
@@ -227,9 +227,30 @@ impl<'j> Lexer<'j> {
         Ok(())
     }
 
+    /// The plain whole number that is here, bare or within quotes; none, and no step, for any other.
+    #[inline]
+    pub(super) fn plain_integer(&mut self) -> Option<(bool, u64)> {
+        let quoted = self.token() == b'"';
+        let start = self.pos + usize::from(quoted);
+        let (negative, magnitude, end) = number::plain_integer(self.json, start)?;
+        if quoted && self.json.get(end) != Some(&b'"') {
+            return None;
+        }
+        self.pos = end + usize::from(quoted);
+        Some((negative, magnitude))
+    }
+
+    /// The plain double that is here; none, and no step, for any other.
+    #[inline]
+    pub(super) fn plain_double(&mut self) -> Option<f64> {
+        self.token();
+        let (value, end) = number::plain_double(self.json, self.pos)?;
+        self.pos = end;
+        Some(value)
+    }
+
     /// The number that is here, bare or within quotes (ProtoJSON takes both for every number), as `convert`
     /// makes it.
-    #[inline]
     pub(super) fn number<T>(
         &mut self,
         convert: impl FnOnce(&Decimal<'_>) -> Result<T, BadNumber>,

@@ -27,7 +27,14 @@ impl Reader<'_, '_> {
 
     #[inline]
     fn integer(&mut self, kind: Kind, slot: Slot) -> Outcome {
-        let bits = self.lexer.number(|number| integer_bits(kind, number))?;
+        let at = self.lexer.pos;
+        let bits = match self.lexer.plain_integer() {
+            Some((negative, magnitude)) => match in_range(kind, negative, magnitude) {
+                Some(bits) => bits,
+                None => return self.lexer.fail_at(at, BadNumber::Range.description()),
+            },
+            None => self.lexer.number(|number| integer_bits(kind, number))?,
+        };
         self.put_integer(kind, slot, bits);
         Ok(())
     }
@@ -46,12 +53,20 @@ impl Reader<'_, '_> {
 
     #[inline]
     fn double(&mut self, slot: Slot) -> Outcome {
-        let value = match self.special_float()? {
-            Some(special) => special,
-            None => self.lexer.number(number::double)?,
+        let value = match self.lexer.plain_double() {
+            Some(value) => value,
+            None => self.any_double()?,
         };
         self.put_double(slot, value);
         Ok(())
+    }
+
+    /// A double in any other spelling.
+    fn any_double(&mut self) -> Outcome<f64> {
+        match self.special_float()? {
+            Some(special) => Ok(special),
+            None => self.lexer.number(number::double),
+        }
     }
 
     #[inline]
@@ -197,7 +212,12 @@ impl Reader<'_, '_> {
 /// An integer as 64 bits, sign-extended, if it is in the range of its kind.
 #[inline]
 pub(super) fn integer_bits(kind: Kind, number: &Decimal<'_>) -> Result<u64, BadNumber> {
-    let magnitude = number.magnitude()?;
+    in_range(kind, number.negative, number.magnitude()?).ok_or(BadNumber::Range)
+}
+
+/// An integer as 64 bits, sign-extended; none if it is out of the range of its kind.
+#[inline]
+fn in_range(kind: Kind, negative: bool, magnitude: u64) -> Option<u64> {
     let (most, least) = match kind {
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => (i32::MAX as u64, 1 << 31),
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => (i64::MAX as u64, 1 << 63),
@@ -205,10 +225,8 @@ pub(super) fn integer_bits(kind: Kind, number: &Decimal<'_>) -> Result<u64, BadN
         Kind::NullValue => (0, 0),
         _ => (u64::MAX, 0),
     };
-    if magnitude > if number.negative { least } else { most } {
-        return Err(BadNumber::Range);
-    }
-    Ok(if number.negative { magnitude.wrapping_neg() } else { magnitude })
+    let bits = if negative { magnitude.wrapping_neg() } else { magnitude };
+    (magnitude <= if negative { least } else { most }).then_some(bits)
 }
 
 pub(super) fn special_float(text: &[u8]) -> Option<f64> {

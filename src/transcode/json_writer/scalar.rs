@@ -2,7 +2,7 @@
 
 use super::{Outcome, Writer};
 use crate::transcode::plan::{FieldPlan, Kind, Shape};
-use crate::transcode::wire::Cursor;
+use crate::transcode::wire::{Cursor, put_short};
 use crate::transcode::{base64, text};
 
 impl<'w> Writer<'_, 'w> {
@@ -43,7 +43,7 @@ impl<'w> Writer<'_, 'w> {
 
     #[inline]
     fn number(&mut self, value: impl itoa::Integer) {
-        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        put_short(&mut self.out, itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// A 64-bit integer: a string, since JavaScript has no such numbers (ProtoJSON, "int64").
@@ -78,7 +78,7 @@ impl<'w> Writer<'_, 'w> {
     /// A whole number is written without a point, as other implementations do.
     #[inline]
     fn decimal(&mut self, digits: &str) {
-        self.out.extend_from_slice(digits.strip_suffix(".0").unwrap_or(digits).as_bytes());
+        put_short(&mut self.out, digits.strip_suffix(".0").unwrap_or(digits).as_bytes());
     }
 
     #[cold]
@@ -117,7 +117,7 @@ impl<'w> Writer<'_, 'w> {
         let plan = field.enumeration.filter(|_| !self.options.enums_as_numbers);
         let plan = plan.map(|id| self.codec.enum_plan(id));
         match plan.and_then(|plan| plan.label(number, self.options.enum_strip_prefix)) {
-            Some(label) => self.out.extend_from_slice(label),
+            Some(label) => put_short(&mut self.out, label),
             None => self.number(number),
         }
     }

@@ -73,6 +73,13 @@ fn doubles_are_those_of_the_standard_library() {
     ];
     for text in texts {
         let number = Decimal::read(text.as_bytes(), 0).unwrap();
+        if let Some((value, end)) = plain_double(text.as_bytes(), 0) {
+            assert_eq!(
+                (value.to_bits(), end),
+                (text.parse::<f64>().unwrap().to_bits(), text.len()),
+                "{text}"
+            );
+        }
         assert_eq!(double(&number).unwrap().to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
         if let Ok(float) = float(&number) {
             assert_eq!(float.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{text}");
@@ -99,4 +106,33 @@ fn a_megabyte_of_digits_is_read_once() {
     assert_eq!(whole(&long), Ok(1));
     let long = format!("0.{}1", "0".repeat(1 << 20));
     assert_eq!(double(&Decimal::read(long.as_bytes(), 0).unwrap()), Ok(0.0));
+}
+
+#[test]
+fn plain_numbers_are_those_of_the_exact_way() {
+    let pieces = ["", "0", "1", "12345678", "123456789", "9999999999999999999", "00", "-", ".", "e", "x"];
+    for first in pieces {
+        for second in pieces {
+            for third in pieces {
+                let text = format!("{first}{second}{third}");
+                let exact = Decimal::read(text.as_bytes(), 0);
+                if let Some((negative, magnitude, end)) = plain_integer(text.as_bytes(), 0) {
+                    let exact = exact.unwrap();
+                    assert_eq!(
+                        (negative, Ok(magnitude), end),
+                        (exact.negative, exact.magnitude(), exact.end),
+                        "{text}"
+                    );
+                }
+                if let Some((value, end)) = plain_double(text.as_bytes(), 0) {
+                    let exact = exact.unwrap();
+                    assert_eq!(
+                        (Ok(value.to_bits()), end),
+                        (double(&exact).map(f64::to_bits), exact.end),
+                        "{text}"
+                    );
+                }
+            }
+        }
+    }
 }

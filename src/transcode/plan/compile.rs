@@ -82,6 +82,11 @@ impl FieldPlan {
             number: field.number(),
             tag: Tag::new(field.number(), wire_type),
             head: Head { number: field.number(), wire_type },
+            other_form: match shape {
+                Shape::Packed => kind.wire_type(),
+                Shape::Repeated if kind.wire_type() != WireType::Length => WireType::Length,
+                _ => wire_type,
+            },
             key: Key::new(field.json_name()),
             label: Label::new(field.json_name()),
             proto_label: Label::new(if is_extension(field) { field.json_name() } else { field.name() }),

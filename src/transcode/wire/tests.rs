@@ -107,6 +107,16 @@ fn slices_are_copied_whatever_stands_around_them() {
 }
 
 #[test]
+fn few_bytes_are_copied_whole() {
+    let source: Vec<u8> = (1..=40).collect();
+    for length in 0..=40 {
+        let mut out = vec![9];
+        put_short(&mut out, &source[..length]);
+        assert_eq!(out[1..], source[..length]);
+    }
+}
+
+#[test]
 fn a_tag_follows_or_the_cursor_stays() {
     let wire = [0x08, 0x01];
     let mut cursor = Cursor::new(&wire);

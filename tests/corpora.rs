@@ -1,0 +1,30 @@
+//! Replays the corpora of the fuzz targets, on any toolchain: what a fuzzer once found stays found.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+#[path = "../fuzz/codec.rs"]
+mod codec;
+
+use std::path::Path;
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let folder = Path::new("fuzz/corpus").join(target);
+    let inputs: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!inputs.is_empty(), "{} is empty", folder.display());
+    for input in inputs {
+        let bytes = std::fs::read(&input).unwrap();
+        run(&bytes);
+        // And every beginning of it.
+        (0..bytes.len()).for_each(|end| run(bytes.get(..end).unwrap_or_default()));
+    }
+}
+
+#[test]
+fn json_to_wire() {
+    replay("json_to_wire", codec::json_to_wire);
+}
+
+#[test]
+fn wire_to_json() {
+    replay("wire_to_json", codec::wire_to_json);
+}
