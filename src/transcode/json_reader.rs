@@ -191,8 +191,10 @@ impl<'c, 'j> Reader<'c, 'j> {
                 self.lexer.skip().map(|()| None)
             }
             None => {
-                let description = format!("{} has no field \"{}\"", plan.name, excerpt(&name));
-                self.lexer.fail_at(at, description)
+                let name = excerpt(&name);
+                let failed = self.lexer.fail_at(at, format!("{} has no field \"{name}\"", plan.name));
+                self.lexer.trail(Segment::Field(name.into()));
+                failed
             }
         }
     }

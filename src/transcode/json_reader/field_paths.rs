@@ -5,7 +5,7 @@ use crate::schema::MessageId;
 use crate::transcode::codec::Codec;
 use crate::transcode::options::ReadOptions;
 use crate::transcode::plan::{FieldPlan, Kind, MessagePlan, Shape};
-use crate::transcode::problem::{JsonError, excerpt};
+use crate::transcode::problem::{JsonError, Segment, excerpt};
 
 /// The paths in the names of the .proto file, in the order of the text. They stop at fields that a mask
 /// cannot look into: repeated ones, maps, Any and the other well-known types (google.aip.dev/161).
@@ -57,8 +57,10 @@ impl Walk<'_, '_> {
             Some(field) => self.field(field),
             None if self.ignore_unknown => self.lexer.skip(),
             None => {
-                let description = format!("{} has no field \"{}\"", plan.name, excerpt(&name));
-                self.lexer.fail_at(at, description)
+                let name = excerpt(&name);
+                let failed = self.lexer.fail_at(at, format!("{} has no field \"{name}\"", plan.name));
+                self.lexer.trail(Segment::Field(name.into()));
+                failed
             }
         }
     }

@@ -115,8 +115,8 @@ fn a_member_that_comes_twice_is_refused() {
 #[test]
 fn errors_name_the_place_and_what_is_expected() {
     let cases = [
-        (r#"{"x":1}"#, "", "test.All has no field \"x\""),
-        (r#"{"child":{"children":[{},{"y":1}]}}"#, "child.children[1]", "test.All has no field \"y\""),
+        (r#"{"x":1}"#, "x", "test.All has no field \"x\""),
+        (r#"{"child":{"children":[{},{"y":1}]}}"#, "child.children[1].y", "test.All has no field \"y\""),
         (r#"{"int32Value":2147483648}"#, "int32Value", "the number is out of range"),
         (r#"{"int32Value":1.5}"#, "int32Value", "expected a whole number"),
         (r#"{"int32Value":"x"}"#, "int32Value", "expected a number, found a string"),
