@@ -363,6 +363,9 @@ impl<'c, 'w> Writer<'c, 'w> {
             cursor.varint()?;
             return Ok(());
         }
+        if field.kind == Kind::String {
+            return self.string_element(cursor);
+        }
         self.out.push(b',');
         self.value(field, cursor)
     }

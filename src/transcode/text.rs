@@ -7,10 +7,28 @@ use super::wire::{put, put_slice};
 /// it is for the caller to check that it is UTF-8.
 #[inline]
 pub(super) fn write_string(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) -> bool {
-    out.push(b'"');
-    if let Some(ascii) = write_short(out, source, start, end) {
+    write_behind(out, *b"\"", source, start, end)
+}
+
+/// The same as an element of an array: with a comma before it.
+#[inline]
+pub(super) fn write_element(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) -> bool {
+    write_behind(out, *b",\"", source, start, end)
+}
+
+/// Appends a string whose opening quote is the last of `opening`.
+#[inline]
+fn write_behind<const N: usize>(
+    out: &mut Vec<u8>,
+    opening: [u8; N],
+    source: &[u8],
+    start: usize,
+    end: usize,
+) -> bool {
+    if let Some(ascii) = write_short(out, opening, source, start, end) {
         return ascii;
     }
+    out.extend_from_slice(&opening);
     let run = scan::run(source, start, end);
     put_slice(out, source, start, run.end);
     let ascii = run.high == 0;
@@ -19,18 +37,26 @@ pub(super) fn write_string(out: &mut Vec<u8>, source: &[u8], start: usize, end: 
     ascii & rest_is_ascii
 }
 
-/// Appends a string of less than 16 bytes and its closing quote at once, if nothing in it is to be escaped.
+/// Appends a string of a few bytes and its quotes in one store, if nothing in it is to be escaped.
 #[inline]
-fn write_short(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) -> Option<bool> {
+fn write_short<const N: usize>(
+    out: &mut Vec<u8>,
+    opening: [u8; N],
+    source: &[u8],
+    start: usize,
+    end: usize,
+) -> Option<bool> {
     let length = end - start;
-    let chunk = source.get(start..).and_then(<[u8]>::first_chunk::<16>).filter(|_| length < 16)?;
+    let chunk = source.get(start..).and_then(<[u8]>::first_chunk::<16>);
+    let chunk = chunk.filter(|_| N + length < 16)?;
     let run = scan::run(chunk, 0, length);
     if run.end != length {
         return None;
     }
     let bits = 8 * length;
-    let word = u128::from_le_bytes(*chunk) & ((1 << bits) - 1);
-    put(out, word | (u128::from(b'"') << bits), length + 1);
+    let text = (u128::from_le_bytes(*chunk) & ((1 << bits) - 1)) | (u128::from(b'"') << bits);
+    let opening = opening.iter().rev().fold(0, |word, byte| (word << 8) | u128::from(*byte));
+    put(out, opening | (text << (8 * N)), N + length + 1);
     Some(run.high == 0)
 }
 
@@ -40,12 +66,20 @@ fn write_escaped(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) -> 
     let mut high = 0;
     while let Some(byte) = source.get(at).copied().filter(|_| at < end) {
         escape(out, byte);
+        if source.get(at + 1).is_some_and(|next| is_escaped(*next)) {
+            at += 1;
+            continue;
+        }
         let run = scan::run(source, at + 1, end);
         put_slice(out, source, at + 1, run.end);
         high |= run.high;
         at = run.end;
     }
     high == 0
+}
+
+const fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -99,6 +133,11 @@ impl BadString {
 pub(super) fn unescape(out: &mut Vec<u8>, json: &[u8], start: usize) -> Result<usize, (BadString, usize)> {
     let mut at = start;
     loop {
+        // Escapes often follow each other.
+        if json.get(at) == Some(&b'\\') {
+            at = unescape_one(out, json, at + 1)?;
+            continue;
+        }
         let run = scan::run_to_stop(json, at);
         check_utf8(json, at, run)?;
         put_slice(out, json, at, run.end);

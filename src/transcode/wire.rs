@@ -316,26 +316,58 @@ pub(super) fn put_slice(out: &mut Vec<u8>, source: &[u8], start: usize, end: usi
     }
 }
 
-/// Appends a few bytes by overlapping stores of fixed size.
+/// Up to 16 bytes as one word, to be put together with others before they are stored.
 #[inline]
-pub(super) fn put_short(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn word_of(bytes: &[u8]) -> Option<u128> {
+    let shift = |len: usize| 8 * (bytes.len() - len);
     match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) if bytes.len() <= 16 => put_ends(out, bytes.len(), first, last),
-        (None, None) => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            (Some(first), Some(last)) => put_ends(out, bytes.len(), first, last),
-            _ => bytes.iter().for_each(|byte| out.push(*byte)),
-        },
-        _ => out.extend_from_slice(bytes),
+        (Some(first), Some(last)) if bytes.len() <= 16 => {
+            Some(u128::from(u64::from_le_bytes(*first)) | (u128::from(u64::from_le_bytes(*last)) << shift(8)))
+        }
+        (None, None) => Some(match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                u128::from(u32::from_le_bytes(*first)) | (u128::from(u32::from_le_bytes(*last)) << shift(4))
+            }
+            _ => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u128::from(*byte)),
+        }),
+        _ => None,
     }
 }
 
-/// Appends `len` bytes by their first and last `N`, which together are all of them.
+/// Appends a few bytes in one store.
 #[inline]
-fn put_ends<const N: usize>(out: &mut Vec<u8>, len: usize, first: &[u8; N], last: &[u8; N]) {
-    let start = out.len();
-    out.extend_from_slice(first);
-    out.truncate(start + len - N);
-    out.extend_from_slice(last);
+pub(super) fn put_short(out: &mut Vec<u8>, bytes: &[u8]) {
+    match word_of(bytes) {
+        Some(word) => put(out, word, bytes.len()),
+        None => out.extend_from_slice(bytes),
+    }
+}
+
+/// Appends a few bytes between quotes in one store.
+#[inline]
+pub(super) fn put_quoted(out: &mut Vec<u8>, bytes: &[u8]) {
+    let quote = u128::from(b'"');
+    if let Some(word) = word_of(bytes).filter(|_| bytes.len() <= 14) {
+        return put(out, quote | (word << 8) | (quote << (8 * bytes.len() + 8)), bytes.len() + 2);
+    }
+    out.push(b'"');
+    out.extend_from_slice(bytes);
+    out.push(b'"');
+}
+
+/// Appends a tag, a length and `source[start..end]`: most are short enough for one store.
+#[inline]
+pub(super) fn put_bytes(out: &mut Vec<u8>, tag: Tag, source: &[u8], start: usize, end: usize) {
+    let length = end - start;
+    let head = usize::from(tag.len) + 1;
+    let chunk = source.get(start..).and_then(<[u8]>::first_chunk::<16>);
+    if let Some(chunk) = chunk.filter(|_| head + length <= 16) {
+        let word = u128::from(tag.bytes) | ((length as u128) << (8 * (head - 1)));
+        put(out, word | (u128::from_le_bytes(*chunk) << (8 * head)), head + length);
+        return;
+    }
+    put_varint(out, tag, length as u64);
+    put_slice(out, source, start, end);
 }
 
 /// A length that is written before it is known: room for it, corrected when it is.

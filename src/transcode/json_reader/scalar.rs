@@ -6,7 +6,7 @@ use crate::transcode::number::{self, BadNumber, Decimal};
 use crate::transcode::plan::{FieldPlan, Kind};
 use crate::transcode::problem::excerpt;
 use crate::transcode::wire::{
-    Tag, fill_length, put_fixed32, put_fixed64, put_slice, put_varint, reserve_length, varint_len,
+    Tag, fill_length, put_bytes, put_fixed32, put_fixed64, put_varint, reserve_length, varint_len,
 };
 use crate::transcode::{base64, text};
 
@@ -127,8 +127,7 @@ impl Reader<'_, '_> {
     pub(super) fn string(&mut self, slot: Slot) -> Outcome {
         match self.lexer.plain_string()? {
             Some((start, end)) if start < end || !slot.implicit => {
-                put_varint(&mut self.out, slot.tag, (end - start) as u64);
-                put_slice(&mut self.out, self.lexer.json, start, end);
+                put_bytes(&mut self.out, slot.tag, self.lexer.json, start, end);
                 Ok(())
             }
             Some(_) => Ok(()),

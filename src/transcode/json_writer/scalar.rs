@@ -2,7 +2,7 @@
 
 use super::{Outcome, Writer};
 use crate::transcode::plan::{FieldPlan, Kind, Shape};
-use crate::transcode::wire::{Cursor, put_short};
+use crate::transcode::wire::{Cursor, put_quoted, put_short};
 use crate::transcode::{base64, text};
 
 impl<'w> Writer<'_, 'w> {
@@ -52,9 +52,7 @@ impl<'w> Writer<'_, 'w> {
         if self.options.int64_as_number {
             return self.number(value);
         }
-        self.out.push(b'"');
-        self.number(value);
-        self.out.push(b'"');
+        put_quoted(&mut self.out, itoa::Buffer::new().format(value).as_bytes());
     }
 
     #[inline]
@@ -98,9 +96,20 @@ impl<'w> Writer<'_, 'w> {
 
     #[inline]
     pub(super) fn string(&mut self, cursor: &mut Cursor<'w>) -> Outcome {
-        let start_end = cursor.delimited()?;
-        let (start, end) = (start_end.pos(), cursor.pos());
-        if text::write_string(&mut self.out, self.whole, start, end) || text::is_utf8(start_end.rest()) {
+        let content = cursor.delimited()?;
+        let (start, end) = (content.pos(), cursor.pos());
+        if text::write_string(&mut self.out, self.whole, start, end) || text::is_utf8(content.rest()) {
+            return Ok(());
+        }
+        self.fail("the string is not valid UTF-8")
+    }
+
+    /// A string as an element of an array, with its comma.
+    #[inline]
+    pub(super) fn string_element(&mut self, cursor: &mut Cursor<'w>) -> Outcome {
+        let content = cursor.delimited()?;
+        let (start, end) = (content.pos(), cursor.pos());
+        if text::write_element(&mut self.out, self.whole, start, end) || text::is_utf8(content.rest()) {
             return Ok(());
         }
         self.fail("the string is not valid UTF-8")

@@ -113,6 +113,17 @@ fn few_bytes_are_copied_whole() {
         let mut out = vec![9];
         put_short(&mut out, &source[..length]);
         assert_eq!(out[1..], source[..length]);
+        let mut out = vec![9];
+        put_quoted(&mut out, &source[..length]);
+        assert_eq!(out[1..], [b"\"", &source[..length], b"\""].concat());
+        for number in [1, 16, 536_870_911] {
+            let tag = Tag::new(number, WireType::Length);
+            let (mut out, mut expected) = (vec![9], vec![9]);
+            put_bytes(&mut out, tag, &source, 0, length);
+            put_varint(&mut expected, tag, length as u64);
+            expected.extend(&source[..length]);
+            assert_eq!(out, expected);
+        }
     }
 }
 
