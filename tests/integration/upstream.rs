@@ -6,4 +6,5 @@ mod hostile;
 mod failover;
 mod limits;
 mod outliers;
+mod raw;
 mod retries;

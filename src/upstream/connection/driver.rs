@@ -15,7 +15,7 @@ use h2::{Ping, PingPong, Reason};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::pulse::{Beat, Pulse, View};
-use super::{Connection, lock};
+use super::{Cancel, Connection, lock};
 use crate::upstream::spec::Timers;
 use crate::upstream::wire::Wire;
 
@@ -136,33 +136,32 @@ impl Driver {
         ponged
     }
 
-    /// Whether streams were reset or a PING was sent to go on later.
+    /// Whether streams were reset, or a PING was sent that lets more of them be.
+    ///
+    /// h2 writes a PING ahead of all frames of streams, so it is sent in the turn after the resets that
+    /// its answer must follow.
     fn cancel_abandoned(&mut self) -> bool {
+        if self.resets == 0 {
+            return !lock(&self.connection.abandoned).streams.is_empty() && self.ping();
+        }
         let mut busy = false;
-        loop {
-            let Some(mut stream) = self.next_abandoned() else {
-                return busy;
-            };
+        while let Some(mut stream) = self.next_abandoned() {
             stream.cancel();
-            // Dropped outside the lock, and before the next: it holds a slot.
+            // Dropped outside the lock: it holds a slot.
             drop(stream);
             busy = true;
         }
+        busy
     }
 
     /// The next stream to reset, if there is one and its turn has come.
-    fn next_abandoned(&mut self) -> Option<Box<dyn super::Cancel>> {
-        let mut abandoned = lock(&self.connection.abandoned);
-        if abandoned.streams.is_empty() {
-            return None;
-        }
+    fn next_abandoned(&mut self) -> Option<Box<dyn Cancel>> {
         if self.resets == 0 {
-            drop(abandoned);
-            self.ping();
             return None;
         }
+        let stream = lock(&self.connection.abandoned).streams.pop_front()?;
         self.resets -= 1;
-        abandoned.streams.pop_front()
+        Some(stream)
     }
 
     fn ping(&mut self) -> bool {
