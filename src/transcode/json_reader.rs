@@ -157,7 +157,8 @@ impl<'c, 'j> Reader<'c, 'j> {
         let Some(index) = self.key(plan, expected)? else { return Ok(expected) };
         let Some(field) = plan.fields.get(index) else { return Ok(expected) };
         if !seen.insert(index) {
-            return self.lexer.fail(format!("duplicate field \"{}\"", field.json_name));
+            let failed = self.lexer.fail(format!("duplicate field \"{}\"", field.json_name));
+            return self.within(failed, || Segment::Field(field.json_name.clone()));
         }
         self.lexer.colon()?;
         if self.field(field, seen).is_err() {

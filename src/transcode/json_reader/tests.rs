@@ -91,7 +91,7 @@ fn a_member_that_comes_twice_is_refused() {
     assert_eq!(wrong(r#"{"int32Value":1,"int32_value":1}"#).1, "duplicate field \"int32Value\"");
     assert_eq!(
         wrong(r#"{"child":{"ints":[1],"ints":[]}}"#),
-        ("child".into(), "duplicate field \"ints\"".into())
+        ("child.ints".into(), "duplicate field \"ints\"".into())
     );
     assert_eq!(wrong(r#"{"ints":null,"ints":[1]}"#).1, "duplicate field \"ints\"");
     let oneof = "another field of the same oneof is set already";
