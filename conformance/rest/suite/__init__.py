@@ -1,0 +1,1 @@
+"""The runner of the compliance suite for REST transcoding; see ../README.md."""
