@@ -61,12 +61,18 @@ def _spread(theme: str, entry: dict, clauses: dict) -> list[Case]:
     if entry["clause"] not in clauses:
         sys.exit(f"{name}: clauses.toml has no {entry['clause']}")
     sends = entry["send"] if isinstance(entry["send"], list) else [entry["send"]]
+    calls = entry["call"] if isinstance(entry.get("call"), list) else [entry.get("call")] * len(sends)
+    if len(calls) != len(sends):
+        sys.exit(f"{name}: as many calls as ways to send")
     if "rows" not in entry:
-        return [_case(name if len(sends) == 1 else f"{name} ({send})", theme, entry, send) for send in sends]
+        names = [name if len(sends) == 1 else f"{name} ({send})" for send in sends]
+        return [
+            _case(name, theme, {**entry, "call": call}, send) for name, send, call in zip(names, sends, calls)
+        ]
     cases = []
-    for send in sends:
+    for send, call in zip(sends, calls):
         for value, expected in entry["rows"].items():
-            row = {**entry, **({"status": expected} if isinstance(expected, int) else {"message": expected})}
+            row = {**entry, "call": call, **({"status": expected} if isinstance(expected, int) else {"message": expected})}
             if "$" not in send:
                 row["body"] = entry.get("body", "$").replace("$", value)
             place = f" in {send.split()[1].split('$')[0]}" if len(sends) > 1 else ""

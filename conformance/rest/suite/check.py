@@ -57,7 +57,7 @@ def _check_answer(case, response, schema) -> list[str]:
         return []
     try:
         echoed = schema.text(schema.parse_json(method.output_type, response.body.decode()))
-    except (json_format.ParseError, UnicodeDecodeError) as error:
+    except (json_format.ParseError, ValueError) as error:
         return [f"the body is no {method.output_type.full_name}: {error}: {_short(response.body)}"]
     sent = schema.text(schema.parse_json(method.input_type, case.message))
     return [] if echoed == sent else [f"the body says {{{echoed}}}, the upstream {{{sent}}}"]

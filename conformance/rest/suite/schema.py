@@ -1,5 +1,6 @@
 """The suite's own protos: compiled to a descriptor set for gateways, and to message classes for the runner."""
 
+import json
 import sys
 import tempfile
 from importlib import resources
@@ -53,7 +54,7 @@ class Schema:
     def parse_json(self, descriptor, text: str):
         """A message from ProtoJSON, by protobuf's own implementation for Python."""
         message = message_factory.GetMessageClass(descriptor)()
-        return json_format.Parse(text, message, descriptor_pool=self.pool)
+        return json_format.ParseDict(json.loads(text, parse_int=_number), message, descriptor_pool=self.pool)
 
     def parse_wire(self, descriptor, wire: bytes):
         return message_factory.GetMessageClass(descriptor).FromString(wire)
@@ -63,3 +64,8 @@ class Schema:
         return text_format.MessageToString(
             message, as_one_line=True, as_utf8=True, descriptor_pool=self.pool, print_unknown_fields=True
         ).strip()
+
+
+def _number(text: str):
+    """Python's integers have no -0, which JSON has."""
+    return -0.0 if text == "-0" else int(text)
