@@ -3,6 +3,7 @@
 import json
 
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 
 from .exchange import exchange
 
@@ -38,7 +39,10 @@ def _check_call(case, received, schema) -> list[str]:
     if case.message is None:
         return []
     expected = schema.text(schema.parse_json(method.input_type, case.message))
-    actual = schema.text(schema.parse_wire(method.input_type, received[0][1]))
+    try:
+        actual = schema.text(schema.parse_wire(method.input_type, received[0][1]))
+    except DecodeError as error:
+        return [f"the upstream received no {method.input_type.full_name}: {error}"]
     return [] if actual == expected else [f"the upstream received {{{actual}}} instead of {{{expected}}}"]
 
 

@@ -4,6 +4,7 @@ from concurrent import futures
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
 CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -58,8 +59,17 @@ class Echo(grpc.GenericRpcHandler):
                 yield self.schema.parse_json(method.output_type, reply).SerializeToString()
         elif "reply_wire" in self.script:
             yield bytes.fromhex(self.script["reply_wire"])
+        elif method.output_type is method.input_type:
+            yield self._read(method, request, context)
         else:
-            yield request if method.output_type is method.input_type else b""
+            yield b""
+
+    def _read(self, method, request, context) -> bytes:
+        """What a service understood of a request: of a field that came twice, the last value."""
+        try:
+            return self.schema.parse_wire(method.input_type, request).SerializeToString()
+        except DecodeError:
+            context.abort(grpc.StatusCode.INTERNAL, "the request is no message of its type")
 
 
 def _fail(context, code: int, message: str = "", details=(), raw_code: bool = False) -> None:

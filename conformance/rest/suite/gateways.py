@@ -84,13 +84,12 @@ def _envoy(schema, upstream: int, port: int, folder: Path) -> list[str]:
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {}},
     }
-    address = lambda number: {"socket_address": {"address": "127.0.0.1", "port_value": number}}  # noqa: E731
-    endpoint = {"endpoint": {"address": address(upstream)}}
+    endpoint = {"endpoint": {"address": _address(upstream)}}
     config = {
         "static_resources": {
             "listeners": [
                 {
-                    "address": address(port),
+                    "address": _address(port),
                     "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
                 }
             ],
@@ -108,6 +107,10 @@ def _envoy(schema, upstream: int, port: int, folder: Path) -> list[str]:
     path.write_text(json.dumps(config))
     binary = os.environ.get("ENVOY", ROOT / "target/envoy/envoy/_bin/envoy")
     return [str(binary), "-c", str(path), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
+
+
+def _address(port: int) -> dict:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
 def _free_port() -> int:

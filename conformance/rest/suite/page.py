@@ -14,7 +14,7 @@ standards are silent, *recommended* cases hold what is safe or what implementati
 def render(cases, results, differences) -> str:
     """The page, as Markdown."""
     lines = [HEAD, "## Results", ""]
-    lines.append("| theme | level | cases | " + " | ".join(f"{name} passes" for name in results) + " |")
+    lines.append("| theme | level | cases | " + " | ".join(f"{name.capitalize()} passes" for name in results) + " |")
     lines.append("|---|---|--:|" + "--:|" * len(results))
     for theme in sorted({case.theme for case in cases}):
         for level in ("required", "recommended"):
@@ -23,7 +23,8 @@ def render(cases, results, differences) -> str:
                 lines.append(f"| {theme} | {level} | {len(group)} | {_passes(group, results)} |")
     lines.append(f"| **all** | | **{len(cases)}** | {_passes(cases, results)} |")
     for name in results:
-        lines += _section(name, differences[name])
+        failed = [case for case in cases if results[name][case.name]]
+        lines += _section(name, failed, differences[name])
     return "\n".join(lines) + "\n"
 
 
@@ -31,11 +32,13 @@ def _passes(group, results) -> str:
     return " | ".join(str(sum(not found[case.name] for case in group)) for found in results.values())
 
 
-def _section(name: str, differences) -> list[str]:
-    if not differences:
-        return ["", f"## Where {name} differs", "", "Nowhere."]
-    lines = ["", f"## Where {name} differs", ""]
+def _section(name: str, failed, differences) -> list[str]:
+    lines = ["", f"## Where {name.capitalize()} differs", ""]
+    if not failed:
+        return [*lines, "Nowhere."]
     for difference in differences:
-        lines += [f"### {difference['title']}", "", difference["reason"].strip(), ""]
-        lines += [f"- `{case}`" for case in difference["cases"]] + [""]
+        cases = [case for case in failed if case.name.startswith(tuple(difference["prefix"]))]
+        required = sum(case.level == "required" for case in cases)
+        reason = " ".join(difference["reason"].split())
+        lines += [f"**{difference['title']}** (cases: {len(cases)}, of them required: {required}). {reason}", ""]
     return lines[:-1]

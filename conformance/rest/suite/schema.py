@@ -6,6 +6,7 @@ import tempfile
 from importlib import resources
 from pathlib import Path
 
+import google.api
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory, text_format
 from grpc_tools import protoc
 
@@ -17,7 +18,7 @@ def compile_descriptor_set() -> bytes:
     """The serialized FileDescriptorSet of the suite's protos, imports included."""
     files = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
     well_known = resources.files("grpc_tools") / "_proto"
-    google_api = next(iter(resources.files("google.api")._paths)).parent.parent
+    google_api = Path(google.api.__path__[0]).parents[1]
     with tempfile.NamedTemporaryFile() as out:
         includes = [f"-I{PROTOS}", f"-I{google_api}", f"-I{well_known}"]
         options = ["--include_imports", f"--descriptor_set_out={out.name}"]
