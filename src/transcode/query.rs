@@ -98,7 +98,25 @@ impl<'a> Binder<'a> {
         read: &'a ReadOptions,
         bound: Bound<'a>,
     ) -> Self {
-        Self { codec, options, read, bound, root, singular: HashSet::new(), oneofs: HashSet::new() }
+        let (singular, oneofs) = (HashSet::new(), HashSet::new());
+        let mut binder = Self { codec, options, read, bound, root, singular, oneofs };
+        for plan in bound.path {
+            binder.take(plan);
+        }
+        binder
+    }
+
+    /// What the path binds has its value, and so have the oneofs that it is in.
+    fn take(&mut self, plan: &FieldPlan) {
+        let mut message = Some(self.codec.schema().message(self.root));
+        let mut way = Vec::new();
+        for number in plan.numbers() {
+            let Some(field) = message.and_then(|message| message.field_by_number(number)) else { return };
+            self.oneofs.extend(field.oneof().map(|oneof| (way.clone(), oneof)));
+            way.push(number);
+            message = field.message();
+        }
+        self.singular.insert(way);
     }
 
     /// Writes one parameter.

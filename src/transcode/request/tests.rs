@@ -140,6 +140,20 @@ fn query_parameters_that_do_not_fit_are_refused_by_name() {
 }
 
 #[test]
+fn a_oneof_that_the_path_binds_is_bound() {
+    let codec = codec();
+    let left = Case { template: "/v1/{left}", captures: &["l"], ..PLAIN };
+    let right = || Case { template: "/v1/{right.title}", captures: &["r"], ..PLAIN };
+    for (path, query) in [(left, "right.title=x"), (right(), "left=x")] {
+        let error = encode(&codec, &Case { query, ..path }, false).unwrap_err();
+        let RequestError::Parameters(violations) = error else { panic!("{query}: {error:?}") };
+        assert!(violations[0].description.contains("oneof"), "{query}: {violations:?}");
+    }
+    let beside = Case { query: "right.big_number=1", ..right() };
+    assert_eq!(json(&codec, &beside, false), r#"{"right":{"title":"r","bigNumber":"1"}}"#);
+}
+
+#[test]
 fn all_wrong_parameters_are_told_at_once() {
     let codec = codec();
     let case = Case { template: "/v1/{inner.big_number}", captures: &["x"], query: "a=1&ids=z", ..PLAIN };
