@@ -12,6 +12,7 @@
 #[allow(dead_code, reason = "the tests of every part share it, and none needs all of it")]
 mod support;
 
+mod auth;
 mod check;
 mod errors;
 mod grpc;
