@@ -8,6 +8,7 @@ mod colour;
 mod demo;
 mod explain;
 mod healthcheck;
+mod key;
 mod problems;
 mod routes;
 mod serve;
@@ -79,6 +80,9 @@ enum Action {
     Explain(explain::Request),
     /// Ask the admin listener of a running gateway whether it is ready.
     Healthcheck(healthcheck::Target),
+    /// Make API keys.
+    #[command(subcommand)]
+    Key(key::Action),
     /// Print the version.
     Version,
 }
@@ -104,6 +108,7 @@ pub fn run() -> ExitCode {
         Action::Routes { format } => routes::run(&config, format),
         Action::Explain(request) => explain::run(&config, &request),
         Action::Healthcheck(target) => healthcheck::run(&config, &target),
+        Action::Key(action) => key::run(&action),
         Action::Version => version(),
     }
 }

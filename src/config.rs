@@ -10,6 +10,7 @@
 //! concerns more than one key.
 
 pub mod model;
+pub mod auth;
 pub mod policy;
 pub mod problem;
 pub mod unit;

@@ -5,6 +5,7 @@
 //! is in [`snapshot`] and what stands below it. Nothing here knows sockets.
 
 mod assign;
+mod auth;
 mod compile;
 mod exchange;
 mod explain;

@@ -1,6 +1,12 @@
 //! Layers around the gateway. [`stack`] composes them, one commented line a layer.
 
+pub mod access;
 pub mod access_log;
+pub mod api_key;
+mod credential;
+pub mod identity;
+pub mod jwt;
+mod recent;
 pub mod request_id;
 pub mod rescue;
 pub mod stack;

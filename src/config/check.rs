@@ -8,6 +8,7 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
 use super::model::{Address, Config, Endpoint, Listen, SchemaSource, Upstream};
+use super::policy::{AuthChoice, PolicyKeys};
 use super::problem::{Located, Location, Problem};
 use super::raw::Raw;
 
@@ -19,6 +20,8 @@ pub(super) fn check(config: &Config, raw: &Raw) {
     catch_all(&config.upstreams, &mut problems);
     unused_tls(&config.upstreams, &mut problems);
     selectors(config, &mut problems);
+    auth_names(config, &mut problems);
+    requirements_of_nobody(config, &mut problems);
     files(config, &mut problems);
     for problem in problems {
         raw.report(problem);
@@ -97,6 +100,44 @@ fn selectors(config: &Config, problems: &mut Vec<Problem>) {
     });
 }
 
+/// All levels of policy keys.
+fn all_levels(config: &Config) -> impl Iterator<Item = &PolicyKeys> {
+    let upstreams = config.upstreams.iter().map(|upstream| &upstream.policy);
+    let policies = config.policies.iter().map(|policy| &policy.policy);
+    let routes = config.routes.iter().map(|route| &route.policy);
+    [&config.defaults].into_iter().chain(upstreams).chain(policies).chain(routes)
+}
+
+/// Names in `auth` are those of blocks.
+fn auth_names(config: &Config, problems: &mut Vec<Problem>) {
+    let known: Vec<&str> = config.auth.iter().map(|auth| &*auth.name).collect();
+    for auth in all_levels(config).filter_map(|level| level.auth.as_ref()) {
+        let AuthChoice::AnyOf(names) = &auth.value else { continue };
+        for name in names.iter().filter(|name| !known.contains(&&***name)) {
+            let help = match known.as_slice() {
+                [] => format!("add [auth.{name}], or write auth = \"none\""),
+                known => format!("the blocks are {}", known.join(", ")),
+            };
+            problems.push(Problem::error(auth.at.clone(), format!("there is no [auth.{name}]")).help(help));
+        }
+    }
+}
+
+/// What a caller must have can be looked for only where it is asked who it is.
+fn requirements_of_nobody(config: &Config, problems: &mut Vec<Problem>) {
+    for level in all_levels(config) {
+        let scopes = level.require.scopes.as_ref().filter(|scopes| !scopes.value.is_empty());
+        let claims = level.require.claims.as_ref().filter(|claims| !claims.value.0.is_empty());
+        let Some(at) = scopes.map(|scopes| &scopes.at).or(claims.map(|claims| &claims.at)) else { continue };
+        let anybody = level.auth.as_ref().is_some_and(|auth| auth.value == AuthChoice::None);
+        if anybody || config.auth.is_empty() {
+            let message = "is required of a caller that nobody asks who it is";
+            problems
+                .push(Problem::error(at.clone(), message).help("add `auth` with the name of an [auth.NAME]"));
+        }
+    }
+}
+
 /// Files that are named must be there.
 fn files(config: &Config, problems: &mut Vec<Problem>) {
     let server = config.server.tls.iter().flat_map(|tls| [&tls.cert, &tls.key]);
@@ -111,6 +152,13 @@ fn files(config: &Config, problems: &mut Vec<Problem>) {
         SchemaSource::Protos { include, .. } => include.as_slice(),
         _ => &[],
     });
+    let secrets =
+        config.auth.iter().flat_map(|auth| auth.kind.files().into_iter().map(|path| (path, &auth.at)));
+    problems.extend(
+        secrets
+            .filter(|(path, _)| !path.is_file())
+            .map(|(path, at)| Problem::error(at.clone(), format!("there is no file {}", path.display()))),
+    );
     problems
         .extend(server.chain(upstreams).chain(sets).filter_map(|path| missing(path, Path::is_file, "file")));
     problems.extend(folders.filter_map(|path| missing(path, Path::is_dir, "folder")));

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::auth::Auth;
 pub use super::policy::{LimitKeys, PolicyKeys, Timeout};
 use super::problem::{Located, Location};
 
@@ -17,6 +18,8 @@ pub struct Config {
     pub server: Server,
     pub admin: Admin,
     pub schema: Vec<Schema>,
+    /// `[auth.NAME]`, in the order of the files.
+    pub auth: Vec<Auth>,
     /// In the order of the files.
     pub upstreams: Vec<Upstream>,
     /// `[defaults]`: the farthest level of policy keys.

@@ -5,6 +5,7 @@
 //! the upstream, then `[defaults]`, then the default in this module. Which levels apply to a method is
 //! said by [`Config::levels`]; what a value does is not known here.
 
+mod access;
 mod group;
 mod value;
 
@@ -14,6 +15,8 @@ use super::model::{Config, Route, Upstream};
 use super::problem::{Located, Location};
 use super::table::Table;
 use super::unbuilt::Shape;
+use access::RequireKeys;
+pub use access::{AuthChoice, Claims, Require};
 use group::group;
 use value::PolicyValue;
 pub use value::{
@@ -45,6 +48,8 @@ pub struct PolicyKeys {
     pub json: JsonKeys,
     pub query: QueryKeys,
     pub sse: SseKeys,
+    pub auth: Option<Located<AuthChoice>>,
+    pub require: RequireKeys,
 }
 
 /// The policy of one method (or of one route to it), every default filled in.
@@ -62,6 +67,9 @@ pub struct Policy {
     pub json: Json,
     pub query: Query,
     pub sse: Sse,
+    /// Who is asked who the caller is.
+    pub auth: AuthChoice,
+    pub require: Require,
 }
 
 group! {
@@ -145,6 +153,8 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         json: Json::resolve(levels, |keys| &keys.json),
         query: Query::resolve(levels, |keys| &keys.query),
         sse: Sse::resolve(levels, |keys| &keys.sse),
+        auth: nearest(levels, |keys| &keys.auth).map_or(AuthChoice::None, |auth| auth.value.clone()),
+        require: Require::resolve(levels, |keys| &keys.require),
     }
 }
 
@@ -166,7 +176,15 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
     rows.extend(policy.sse.effective("sse", levels, |keys| &keys.sse));
+    rows.push(row("auth", &policy.auth, nearest(levels, |keys| &keys.auth)));
+    rows.extend(policy.require.effective("require", levels, |keys| &keys.require));
     rows
+}
+
+/// Where the levels say who is asked who a caller is, if any of them does.
+#[must_use]
+pub fn auth_statement<'k>(levels: &[&'k PolicyKeys]) -> Option<&'k Located<AuthChoice>> {
+    nearest(levels, |keys| &keys.auth)
 }
 
 fn nearest<'k, T>(
@@ -204,6 +222,8 @@ impl PolicyKeys {
             json: JsonKeys::read(table, "json"),
             query: QueryKeys::read(table, "query"),
             sse: SseKeys::read(table, "sse"),
+            auth: table.located("auth", AuthChoice::read),
+            require: RequireKeys::read(table, "require"),
         }
     }
 }

@@ -5,7 +5,8 @@
 //! key at a time is checked in `check`.
 
 mod address;
-mod name;
+mod auth;
+pub(super) mod name;
 mod route;
 mod schema;
 mod server;
@@ -33,6 +34,7 @@ pub(super) fn config(raw: &Raw, source: &Source) -> Config {
         server: server::server(&mut root),
         admin: server::admin(&mut root),
         schema: schema::schemas(&mut root, source),
+        auth: auth::auth(&mut root),
         upstreams: upstream::upstreams(&mut root),
         defaults: defaults(&mut root),
         policies: policies(&mut root),

@@ -26,11 +26,16 @@ pub(super) enum Shape {
     Json,
     Query,
     Sse,
+    Auths,
+    Auth,
+    Claims,
+    Require,
+    /// A table whose keys are names of the user's.
+    Named,
 }
 
 /// Keys of single tables.
 const UNBUILT: &[(Shape, &str)] = &[
-    (Shape::Root, "auth"),
     (Shape::Schema, "reflection"),
     (Shape::Upstream, "health"),
     (Shape::Limits, "in_flight"),
@@ -42,21 +47,12 @@ const UNBUILT: &[(Shape, &str)] = &[
 ];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &[
-    "retry",
-    "hedge",
-    "websocket",
-    "resume",
-    "metadata",
-    "auth",
-    "require",
-    "rate_limit",
-    "cors",
-    "headers",
-];
+const UNBUILT_POLICY: &[&str] =
+    &["retry", "hedge", "websocket", "resume", "metadata", "rate_limit", "cors", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
-const POLICY: &[&str] = &["timeout", "limits", "stream", "stream_headers_after", "sse", "json", "query"];
+const POLICY: &[&str] =
+    &["timeout", "limits", "stream", "stream_headers_after", "sse", "json", "query", "auth", "require"];
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.
 pub(super) fn is_unbuilt(shape: Shape, key: &str) -> bool {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::model::{HttpBinding, Route as TomlRoute, Upstream};
 use crate::config::problem::{Located, Location, Problem};
+use crate::middleware::access::Access;
 use crate::protocol::Target;
 use crate::route::{Template, TemplateError};
 use crate::rpc;
@@ -92,6 +93,7 @@ pub(super) struct Compiled {
     pub(super) http_method: Box<str>,
     pub(super) template: Template,
     pub(super) target: Arc<Target>,
+    pub(super) access: Arc<Access>,
 }
 
 /// Checks and compiles a rule.
@@ -112,7 +114,7 @@ pub(super) fn compile<'c>(
     let plan = RequestPlan::new(method.input(), variables, parts.body, parts.method == "PATCH")
         .and_then(|request| Ok((request, ResponsePlan::new(method.output(), parts.response_body)?)));
     let (request, response) = plan.map_err(|error| plan_problem(rule, at(), &template, &parts, error))?;
-    let (policy, call_policy) = policies.of(method.name(), method.kind(), upstream, rule.route());
+    let made = policies.of(method.name(), method.kind(), upstream, rule.route());
     let rpc_method = rpc::Method::new(&path)
         .map_err(|error| Problem::error(at(), format!("{path} cannot be called: {error}")))?;
     let target = Target {
@@ -120,13 +122,13 @@ pub(super) fn compile<'c>(
         method_name: method.name().into(),
         kind: method.kind(),
         idempotent: is_idempotent(method, parts.method),
-        call_policy,
-        policy,
+        call_policy: made.call,
+        policy: made.target,
         codec: Arc::clone(codec),
         request,
         response,
     };
-    Ok(Compiled { http_method: parts.method.into(), template, target: Arc::new(target) })
+    Ok(Compiled { http_method: parts.method.into(), template, target: Arc::new(target), access: made.access })
 }
 
 /// The upstream's prefix stands before its rules, not before the paths of gRPC itself.

@@ -9,6 +9,7 @@ use http::Response;
 use http::request::Parts;
 use tower::ServiceExt as _;
 
+use crate::middleware::access::Admitted;
 use crate::protocol::{Adapter, Body, Client, Outcome, Target};
 use crate::rpc::{Caller, Status};
 
@@ -21,6 +22,7 @@ pub(super) async fn exchange<B>(
     (head, body): (Parts, B),
     captures: &[&str],
     target: Arc<Target>,
+    admitted: Admitted,
     outcome: Arc<Outcome>,
     caller: impl Caller,
 ) -> Result<Response<Body>, Status>
@@ -28,7 +30,8 @@ where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
     let adapter = Adapter::choose(client, &head, &target)?;
-    let call = adapter.decode(head, captures, body, &target, &outcome).await?;
+    let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
+    admitted.apply(&mut call.metadata);
     let reply = Box::pin(caller.oneshot(call));
     adapter.encode(reply, target, outcome).await
 }

@@ -1,33 +1,62 @@
 //! The policy of each route, from the levels of the configuration to what adapters and pool act on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use http::HeaderName;
 
 use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
-    DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Policy, PolicyKeys, StreamForm,
-    Unknown, resolve,
+    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Policy, PolicyKeys,
+    StreamForm, Unknown, auth_statement, resolve,
 };
+use crate::config::problem::Problem;
+use crate::middleware::access::Access;
 use crate::protocol::target::{SsePolicy, StreamFraming, TargetPolicy};
 use crate::rpc::{CallPolicy, Kind};
 use crate::transcode::query::QueryOptions;
 use crate::transcode::{ReadOptions, WriteOptions};
 
+use super::auth::Blocks;
+
 /// Policies, one for each distinct stack of levels: thousands of routes share a few.
 #[derive(Debug)]
 pub(super) struct Policies<'c> {
     config: &'c Config,
-    made: HashMap<Key, (Arc<TargetPolicy>, Arc<CallPolicy>)>,
+    blocks: &'c Blocks,
+    made: HashMap<Key, Made>,
+    /// Methods that say nothing of who may call them.
+    undecided: BTreeSet<String>,
+}
+
+/// The policy of a route, for each who acts on it.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) target: Arc<TargetPolicy>,
+    pub(super) call: Arc<CallPolicy>,
+    pub(super) access: Arc<Access>,
 }
 
 /// The levels by their addresses, the upstream, and whether the call is a stream.
 type Key = (Vec<usize>, Arc<str>, bool);
 
 impl<'c> Policies<'c> {
-    pub(super) fn new(config: &'c Config) -> Self {
-        Self { config, made: HashMap::new() }
+    pub(super) fn new(config: &'c Config, blocks: &'c Blocks) -> Self {
+        Self { config, blocks, made: HashMap::new(), undecided: BTreeSet::new() }
+    }
+
+    /// Once there is a block, each method has to say which it asks, or that it asks none.
+    pub(super) fn undecided(&self) -> Option<Problem> {
+        let first = self.undecided.first()?;
+        let more = match self.undecided.len() {
+            1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        let at = self.config.auth.first().map(|auth| auth.at.clone()).unwrap_or_default();
+        let message = format!("nothing says who may call {first}{more}");
+        let help =
+            "set auth = \"NAME\" in [defaults] or nearer, or auth = \"none\" for what anybody may call";
+        Some(Problem::error(at, message).help(help))
     }
 
     /// The policy of a method behind an upstream, by one of `[[routes]]` or not.
@@ -37,8 +66,11 @@ impl<'c> Policies<'c> {
         kind: Kind,
         upstream: &'c Upstream,
         route: Option<&'c Route>,
-    ) -> (Arc<TargetPolicy>, Arc<CallPolicy>) {
+    ) -> Made {
         let levels = self.config.levels(method, Some(upstream), route);
+        if !self.blocks.is_empty() && auth_statement(&levels).is_none() {
+            self.undecided.insert(method.to_owned());
+        }
         let addresses = levels.iter().map(|keys| std::ptr::from_ref::<PolicyKeys>(keys).addr()).collect();
         let streams = kind != Kind::Unary;
         let key = (addresses, Arc::clone(&upstream.name), streams);
@@ -46,10 +78,22 @@ impl<'c> Policies<'c> {
             let policy = resolve(&levels);
             let call =
                 CallPolicy { upstream: Arc::clone(&upstream.name), message_limit: policy.limits.message };
-            (Arc::new(target_policy(&policy, upstream, streams)), Arc::new(call))
+            Made {
+                target: Arc::new(target_policy(&policy, upstream, streams)),
+                call: Arc::new(call),
+                access: Arc::new(access(&policy, self.blocks)),
+            }
         });
         made.clone()
     }
+}
+
+fn access(policy: &Policy, blocks: &Blocks) -> Access {
+    let authenticators = match &policy.auth {
+        AuthChoice::None => Vec::new(),
+        AuthChoice::AnyOf(names) => names.iter().filter_map(|name| blocks.get(name)).collect(),
+    };
+    Access { authenticators, require: policy.require.clone(), reserved: blocks.reserved.clone() }
 }
 
 fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetPolicy {

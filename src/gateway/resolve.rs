@@ -7,6 +7,7 @@ use http::header::{ALLOW, HOST, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 
+use crate::middleware::access::Access;
 use crate::protocol::{Client, Target};
 use crate::route::{Captures, Found, Miss};
 use crate::rpc::{Code, Origin, Status};
@@ -17,9 +18,9 @@ use super::routes::{Route, RouteTable};
 #[derive(Debug)]
 pub(super) enum Resolved {
     /// A call; `captures` are the values of the template's variables.
-    Call { target: Arc<Target>, captures: Option<Captures> },
+    Call { target: Arc<Target>, access: Arc<Access>, captures: Option<Captures> },
     /// `HEAD` on a route for `GET`: the same headers, without content (RFC 9110 §9.3.2).
-    Head { target: Arc<Target>, captures: Captures },
+    Head { target: Arc<Target>, access: Arc<Access>, captures: Captures },
     /// `OPTIONS`: what the path allows.
     Options { allow: HeaderValue },
 }
@@ -32,8 +33,8 @@ pub(super) fn resolve(routes: &RouteTable, client: Client, head: &Parts) -> Resu
     let path = head.uri.path();
     match client {
         Client::Grpc => {
-            let target = routes.rpc(path).ok_or_else(|| unknown_method(path))?;
-            Ok(Resolved::Call { target: Arc::clone(target), captures: None })
+            let (target, access) = routes.rpc(path).ok_or_else(|| unknown_method(path))?.clone();
+            Ok(Resolved::Call { target, access, captures: None })
         }
         Client::Rest => rest(routes, &head.method, path, host(&head.uri, &head.headers).as_deref()),
     }
@@ -84,11 +85,13 @@ fn find<'r>(
 }
 
 fn call(found: Found<'_, Arc<Route>>) -> Resolved {
-    Resolved::Call { target: Arc::clone(&found.value.target), captures: Some(found.captures) }
+    let Route { target, access, .. } = &**found.value;
+    Resolved::Call { target: Arc::clone(target), access: Arc::clone(access), captures: Some(found.captures) }
 }
 
 fn head_of(found: Found<'_, Arc<Route>>) -> Resolved {
-    Resolved::Head { target: Arc::clone(&found.value.target), captures: found.captures }
+    let Route { target, access, .. } = &**found.value;
+    Resolved::Head { target: Arc::clone(target), access: Arc::clone(access), captures: found.captures }
 }
 
 /// The host that a request is for, in lower case and without port. The authority of the target beats

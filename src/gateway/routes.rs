@@ -11,12 +11,14 @@ use serde::Serialize;
 
 use crate::config::model::{Collisions, Config, Hosts, Upstream};
 use crate::config::problem::Problem;
+use crate::middleware::access::Access;
 use crate::protocol::Target;
 use crate::route::{Router, RouterBuilder, Template};
 use crate::schema::{Method, MethodId};
 use crate::transcode::Codec;
 
 use super::assign::{Assignment, unknown_name};
+use super::auth::Blocks;
 use super::compile::{Compiled, Rule, compile};
 use super::policy::Policies;
 
@@ -49,6 +51,7 @@ pub(super) struct Route {
     pub(super) upstream: usize,
     pub(super) toml: Option<usize>,
     pub(super) target: Arc<Target>,
+    pub(super) access: Arc<Access>,
 }
 
 /// A row of `transom routes`.
@@ -76,7 +79,7 @@ pub(super) struct RouteTable {
     hosts: HashMap<Box<str>, Router<Arc<Route>>>,
     any_host: Router<Arc<Route>>,
     /// Native gRPC, by path.
-    rpc: HashMap<Box<str>, Arc<Target>>,
+    rpc: HashMap<Box<str>, (Arc<Target>, Arc<Access>)>,
 }
 
 impl RouteTable {
@@ -86,7 +89,7 @@ impl RouteTable {
     }
 
     /// The target of a gRPC path.
-    pub(super) fn rpc(&self, path: &str) -> Option<&Arc<Target>> {
+    pub(super) fn rpc(&self, path: &str) -> Option<&(Arc<Target>, Arc<Access>)> {
         self.rpc.get(path)
     }
 
@@ -111,13 +114,13 @@ impl Route {
 }
 
 /// Builds the table; where a problem is an error, the table lacks what the problem is about.
-pub(super) fn build(config: &Config, codec: &Arc<Codec>) -> (RouteTable, Vec<Problem>) {
+pub(super) fn build(config: &Config, codec: &Arc<Codec>, blocks: &Blocks) -> (RouteTable, Vec<Problem>) {
     let mut problems = Vec::new();
     let assignment = Assignment::new(config, codec.schema(), &mut problems);
     let mut builder = Builder {
         config,
         codec,
-        policies: Policies::new(config),
+        policies: Policies::new(config, blocks),
         entries: Vec::new(),
         hosts: HashMap::new(),
         any_host: RouterBuilder::new(),
@@ -127,6 +130,7 @@ pub(super) fn build(config: &Config, codec: &Arc<Codec>) -> (RouteTable, Vec<Pro
     let replaced = builder.add_toml(&assignment);
     builder.add_annotations(&assignment, &replaced);
     builder.add_auto(&assignment);
+    builder.problems.extend(builder.policies.undecided());
     builder.finish()
 }
 
@@ -137,7 +141,7 @@ struct Builder<'c> {
     entries: Vec<Arc<Route>>,
     hosts: HashMap<Box<str>, RouterBuilder<Arc<Route>>>,
     any_host: RouterBuilder<Arc<Route>>,
-    rpc: HashMap<Box<str>, Arc<Target>>,
+    rpc: HashMap<Box<str>, (Arc<Target>, Arc<Access>)>,
     problems: Vec<Problem>,
 }
 
@@ -196,7 +200,8 @@ impl<'c> Builder<'c> {
             let Some(upstream) = assignment.upstream(method) else { continue };
             let entry = Entry { rule: Rule::Auto, source: RouteSource::Auto, method, upstream, toml: None };
             let Some(compiled) = self.compile(entry) else { continue };
-            self.rpc.insert(method.path().into(), Arc::clone(&compiled.target));
+            let native = (Arc::clone(&compiled.target), Arc::clone(&compiled.access));
+            self.rpc.insert(method.path().into(), native);
             if upstream.1.auto_routes {
                 self.enter(entry, &compiled);
             }
@@ -241,6 +246,7 @@ impl<'c> Builder<'c> {
             upstream: entry.upstream.0,
             toml: entry.toml,
             target: Arc::clone(&compiled.target),
+            access: Arc::clone(&compiled.access),
         });
         match router.insert(&compiled.http_method, &compiled.template, Arc::clone(&route)) {
             Ok(()) => self.entries.push(route),

@@ -105,19 +105,21 @@ async fn answer(
     let body = Received::new(body, Arc::clone(outcome));
     match resolve(&snapshot.routes, client, &head)? {
         Resolved::Options { allow } => Ok(options(allow)),
-        Resolved::Call { target, captures } => {
+        Resolved::Call { target, access, captures } => {
             outcome.set_target(&target);
+            let admitted = access.admit(&head)?;
             let captures: Vec<&str> = captures.iter().flat_map(Captures::iter).collect();
-            exchange(client, (head, body), &captures, target, Arc::clone(outcome), pool).await
+            exchange(client, (head, body), &captures, target, admitted, Arc::clone(outcome), pool).await
         }
-        Resolved::Head { target, captures } => {
+        Resolved::Head { target, access, captures } => {
             outcome.set_target(&target);
+            let admitted = access.admit(&head)?;
             // A stream's headers are known without calling anybody.
             if let Some(response) = Adapter::choose(client, &head, &target)?.headers_only() {
                 return Ok(response);
             }
             let captures: Vec<&str> = captures.iter().collect();
-            exchange(client, (head, body), &captures, target, Arc::clone(outcome), pool).await
+            exchange(client, (head, body), &captures, target, admitted, Arc::clone(outcome), pool).await
         }
     }
 }

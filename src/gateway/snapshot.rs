@@ -14,6 +14,7 @@ use crate::schema::load;
 use crate::transcode::Codec;
 use crate::upstream::Spec;
 
+use super::auth::Blocks;
 use super::routes::{self, RouteTable};
 
 /// See the module.
@@ -37,7 +38,9 @@ impl Snapshot {
         let config::Loaded { config, mut warnings } = config::load(source)?;
         let schema = load::load(&config.schema)?;
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
-        let (routes, mut problems) = routes::build(&config, &codec);
+        let (blocks, mut problems) = Blocks::load(&config);
+        let (routes, more) = routes::build(&config, &codec, &blocks);
+        problems.extend(more);
         let upstreams = upstreams(&config, &mut problems);
         let (errors, more): (Vec<_>, Vec<_>) =
             problems.into_iter().partition(|problem| problem.severity == Severity::Error);
@@ -76,10 +79,12 @@ fn watched(config: &Config, schema_files: Vec<PathBuf>) -> Vec<PathBuf> {
         SchemaSource::Protos { patterns, .. } => patterns.as_slice(),
         SchemaSource::DescriptorSet(_) | SchemaSource::Embedded(_) => &[],
     });
+    let keys = config.auth.iter().flat_map(|auth| auth.kind.files()).cloned();
     let mut watched: Vec<PathBuf> = config.files.iter().chain(&config.include).cloned().collect();
     watched.extend(patterns.map(|pattern| pattern.value.clone()));
     watched.extend(schema_files);
     watched.extend(config.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref()).flat_map(tls_files));
+    watched.extend(keys);
     watched.sort();
     watched.dedup();
     watched

@@ -46,6 +46,14 @@ impl Metadata {
         self.0.append(name, value);
     }
 
+    /// Keeps only names that `keep` says.
+    pub fn retain(&mut self, keep: impl Fn(&HeaderName) -> bool) {
+        let dropped: Vec<HeaderName> = self.0.keys().filter(|name| !keep(name)).cloned().collect();
+        for name in dropped {
+            self.0.remove(name);
+        }
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -33,7 +33,7 @@ macro_rules! group {
         }
 
         impl $keys {
-            fn read(table: &mut Table<'_>, name: &'static str) -> Self {
+            pub(super) fn read(table: &mut Table<'_>, name: &'static str) -> Self {
                 let Some(mut table) = table.table(name, Shape::$shape) else { return Self::default() };
                 let keys = Self { $($key: table.located(stringify!($key), <$type>::read),)* };
                 table.finish();
@@ -42,7 +42,7 @@ macro_rules! group {
         }
 
         impl $resolved {
-            fn resolve<'k>(levels: &[&'k PolicyKeys], of: impl Fn(&'k PolicyKeys) -> &'k $keys) -> Self {
+            pub(super) fn resolve<'k>(levels: &[&'k PolicyKeys], of: impl Fn(&'k PolicyKeys) -> &'k $keys) -> Self {
                 let default = Self::default();
                 Self {
                     $($key: nearest(levels, |keys| &of(keys).$key)
@@ -50,7 +50,7 @@ macro_rules! group {
                 }
             }
 
-            fn effective<'k>(
+            pub(super) fn effective<'k>(
                 &self,
                 name: &str,
                 levels: &[&'k PolicyKeys],

@@ -25,6 +25,9 @@ fn defaults_are_those_of_the_reference() {
         "query.ignore = []",
         "sse.heartbeat = \"15s\"",
         "sse.retry = \"2s\"",
+        "auth = \"none\"",
+        "require.scopes = []",
+        "require.claims = {}",
     ];
     assert_eq!(rows, expected);
 }

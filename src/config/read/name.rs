@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
+use http::HeaderName;
+
 use crate::config::entry::Entry;
 use crate::config::model::Selector;
+use crate::rpc::metadata::is_reserved;
 
 /// A selector: `pkg.Service.Method`, `pkg.Service.*`, `pkg.*` or `*`.
 pub(super) fn selector(entry: &Entry<'_>) -> Option<Selector> {
@@ -88,6 +91,41 @@ pub(super) fn is_host(text: &str) -> bool {
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     text.len() <= 253 && text != "annotated" && text.split('.').all(is_label)
+}
+
+/// The name of a header.
+pub(in crate::config) fn header(entry: &Entry<'_>) -> Option<HeaderName> {
+    header_text(entry, entry.text()?)
+}
+
+/// The name of a header; what it is for is said by whoever asks.
+pub(in crate::config) fn header_text(entry: &Entry<'_>, text: &str) -> Option<HeaderName> {
+    HeaderName::from_bytes(text.as_bytes())
+        .ok()
+        .or_else(|| entry.wrong(format!("\"{text}\" is no name of a header"), "write one such as \"x-user\""))
+}
+
+/// The name of metadata that the gateway writes: not one that gRPC or HTTP owns.
+pub(in crate::config) fn metadata(entry: &Entry<'_>) -> Option<HeaderName> {
+    metadata_text(entry, entry.text()?)
+}
+
+/// The name of metadata, where it is a key.
+pub(in crate::config) fn metadata_text(entry: &Entry<'_>, text: &str) -> Option<HeaderName> {
+    let name = header_text(entry, text)?;
+    if is_reserved(&name) || name.as_str().ends_with("-bin") {
+        let help = "write one of your own, such as \"x-user\"";
+        return entry.wrong(format!("\"{name}\" cannot be set as metadata"), help);
+    }
+    Some(name)
+}
+
+/// A JSON pointer (RFC 6901) to something inside.
+pub(in crate::config) fn pointer(entry: &Entry<'_>, text: &str) -> Option<String> {
+    if text.starts_with('/') {
+        return Some(text.to_owned());
+    }
+    entry.wrong(format!("\"{text}\" is no JSON pointer"), format!("write \"/{text}\""))
 }
 
 /// A token of HTTP (RFC 9110 §5.6.2).

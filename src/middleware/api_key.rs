@@ -1,0 +1,200 @@
+//! API keys: `ID.SECRET` in a header. The file of keys holds the SHA-256 of each secret.
+//!
+//! Secrets are random and long (`transom key new ID` makes them), so a plain hash serves: there is no
+//! list of likely ones to try. Hashes are compared in constant time, and an unknown id costs the same.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, request::Parts};
+use ring::digest::{SHA256, digest};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use subtle::ConstantTimeEq as _;
+
+use super::credential;
+use super::identity::Identity;
+use crate::rpc::metadata::is_reserved;
+use crate::rpc::{Code, Origin, Status};
+
+const HASH: usize = 32;
+
+/// The keys of one block.
+#[derive(Debug)]
+pub struct ApiKeys {
+    header: HeaderName,
+    keys: HashMap<Box<str>, Key>,
+}
+
+#[derive(Debug)]
+struct Key {
+    sha256: [u8; HASH],
+    identity: Arc<Identity>,
+}
+
+/// The file: `[keys.ID]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    keys: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    sha256: String,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+impl ApiKeys {
+    /// Reads the text of a file of keys.
+    ///
+    /// # Errors
+    /// What is wrong, without any of the text: it is secret.
+    pub fn new(policy: &Arc<str>, header: HeaderName, pass: bool, text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let strip = (!pass).then(|| header.clone());
+        let mut keys = HashMap::new();
+        for (id, entry) in file.keys {
+            let key =
+                key(policy, &id, entry, strip.clone()).map_err(|error| format!("keys.{id}: {error}"))?;
+            keys.insert(id.into(), key);
+        }
+        Ok(Self { header, keys })
+    }
+
+    /// Names of metadata that identities write.
+    pub fn written(&self) -> impl Iterator<Item = &HeaderName> {
+        self.keys.values().flat_map(|key| key.identity.metadata.iter().map(|(name, _)| name))
+    }
+
+    /// The challenge of a 401. No scheme is registered for keys in headers of their own.
+    #[must_use]
+    pub fn challenge(&self) -> HeaderValue {
+        let text = format!("ApiKey header=\"{}\"", self.header);
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("ApiKey"))
+    }
+
+    /// Looks for a key in the head of a request; `None` when there is none.
+    ///
+    /// # Errors
+    /// A key that is not good.
+    pub fn authenticate(&self, head: &Parts) -> Result<Option<Arc<Identity>>, Status> {
+        let Some(value) = credential::only(&head.headers, &self.header)? else { return Ok(None) };
+        let found = value.to_str().ok().and_then(|text| self.find(text));
+        found.map(Some).ok_or_else(|| {
+            let message = "the API key is not known";
+            let status = Status::new(Code::Unauthenticated, Origin::Client, "API_KEY_INVALID", message);
+            status.with_header(http::header::WWW_AUTHENTICATE, self.challenge())
+        })
+    }
+
+    fn find(&self, text: &str) -> Option<Arc<Identity>> {
+        let (id, secret) = text.split_once('.')?;
+        let key = self.keys.get(id);
+        let hash = digest(&SHA256, secret.as_bytes());
+        // Compared whether the id is known or not, so that the time does not tell which ids are.
+        let expected = key.map_or([0; HASH], |key| key.sha256);
+        let equal = bool::from(hash.as_ref().ct_eq(&expected));
+        key.filter(|_| equal).map(|key| Arc::clone(&key.identity))
+    }
+}
+
+fn key(policy: &Arc<str>, id: &str, entry: Entry, strip: Option<HeaderName>) -> Result<Key, String> {
+    if id.is_empty() || id.contains('.') {
+        return Err("an id has no dot: it ends where the secret begins".to_owned());
+    }
+    let sha256 = parse_hex(&entry.sha256).ok_or("sha256 must be 64 hexadecimal digits")?;
+    let metadata = entry.metadata.into_iter().map(|(name, value)| metadata(&name, &value));
+    let identity = Identity {
+        policy: Arc::clone(policy),
+        subject: id.into(),
+        scopes: entry.scopes.into_iter().map(String::into_boxed_str).collect(),
+        claims: Json::Object(serde_json::Map::new()),
+        metadata: metadata.collect::<Result<_, _>>()?,
+        strip,
+        expires: u64::MAX,
+    };
+    Ok(Key { sha256, identity: Arc::new(identity) })
+}
+
+fn metadata(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let parsed = HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| !is_reserved(name));
+    let parsed = parsed.ok_or_else(|| format!("`{name}` cannot be set as metadata"))?;
+    let value = HeaderValue::from_str(value).map_err(|_| format!("the value of `{name}` is not ASCII"))?;
+    Ok((parsed, value))
+}
+
+fn parse_hex(text: &str) -> Option<[u8; HASH]> {
+    let mut bytes = [0; HASH];
+    if text.len() != 2 * HASH || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The SHA-256 of "secret".
+    const SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+
+    fn keys() -> ApiKeys {
+        let text = format!(
+            "[keys.shop]\nsha256 = \"{SECRET}\"\nscopes = [\"read\"]\nmetadata = {{ \"x-user\" = \"shop\" }}\n"
+        );
+        ApiKeys::new(&"partners".into(), HeaderName::from_static("x-api-key"), false, &text).unwrap()
+    }
+
+    fn ask(values: &[&str]) -> Result<Option<Arc<Identity>>, Status> {
+        let mut request = http::Request::new(());
+        for value in values {
+            request.headers_mut().append("x-api-key", HeaderValue::from_str(value).unwrap());
+        }
+        keys().authenticate(&request.into_parts().0)
+    }
+
+    #[test]
+    fn a_key_is_its_id_and_its_secret() {
+        let identity = ask(&["shop.secret"]).unwrap().unwrap();
+        assert_eq!((&*identity.subject, &*identity.policy), ("shop", "partners"));
+        assert!(ask(&[]).unwrap().is_none());
+        for bad in
+            ["shop.wrong", "shop.", "shop", "other.secret", ".secret", "shop.secret.", " ", "SHOP.secret"]
+        {
+            assert_eq!(ask(&[bad]).unwrap_err().reason().as_deref(), Some("API_KEY_INVALID"), "{bad}");
+        }
+        assert_eq!(ask(&["shop.secret", "shop.secret"]).unwrap_err().http_status(), 400);
+        // The hash itself is no secret that opens anything.
+        assert!(ask(&[&format!("shop.{SECRET}")]).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_told_without_its_text() {
+        for (text, wrong) in [
+            ("[keys.a]\nsha256 = \"topsecret\"", "keys.a: sha256 must be 64 hexadecimal digits"),
+            (
+                "[keys.\"a.b\"]\nsha256 = \"topsecret\"",
+                "keys.a.b: an id has no dot: it ends where the secret begins",
+            ),
+            (
+                "[keys.a]\nsecret = \"topsecret\"",
+                "unknown field `secret`, expected one of `sha256`, `scopes`, `metadata`",
+            ),
+        ] {
+            let error =
+                ApiKeys::new(&"p".into(), HeaderName::from_static("x-api-key"), false, text).unwrap_err();
+            assert!(error.starts_with(wrong) && !error.contains("topsecret"), "{error}");
+        }
+        let text = format!("[keys.a]\nsha256 = \"{SECRET}\"\nmetadata = {{ \"grpc-timeout\" = \"1S\" }}");
+        assert!(ApiKeys::new(&"p".into(), HeaderName::from_static("x-api-key"), false, &text).is_err());
+    }
+}
