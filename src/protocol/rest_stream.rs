@@ -32,10 +32,14 @@ impl Framing for Array {
     }
 
     fn message(&mut self, message: &Message, target: &Target, out: &mut Vec<u8>) -> Result<(), Status> {
-        if std::mem::replace(&mut self.started, true) {
+        let start = out.len();
+        if self.started {
             out.push(b',');
         }
-        target.write_json(message, out)
+        // What stands before a failure is whole: no comma without a message behind it.
+        target.write_json(message, out).inspect_err(|_| out.truncate(start))?;
+        self.started = true;
+        Ok(())
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
