@@ -18,6 +18,7 @@ mod reload;
 mod serve;
 mod socket;
 mod tls;
+mod upload;
 mod watch;
 mod worker;
 

@@ -13,7 +13,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::routing::future::RouteFuture;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::Service;
@@ -21,6 +21,7 @@ use tower::Service;
 use super::activity::{Activity, InFlight};
 use super::admit::{self, Refusal};
 use super::limits::Limits;
+use super::upload::Upload;
 use crate::telemetry::access_log::{AccessLog, Entry};
 use crate::telemetry::guard::{ClientInfo, Draining};
 
@@ -98,7 +99,11 @@ impl hyper::service::Service<Request<Incoming>> for Front {
                 request.extensions_mut().insert(self.client);
                 request.extensions_mut().insert(self.door.draining.clone());
                 // A router is an `Arc`; calling it needs a clone of its own.
-                State::Routed(self.door.router.clone().call(request))
+                let mut router = self.door.router.clone();
+                State::Routed(match request.version() {
+                    Version::HTTP_2 => router.call(request.map(Upload::new)),
+                    _ => router.call(request),
+                })
             }
             Err(refusal) => State::Refused(Some(self.refuse(refusal, &request))),
         };

@@ -183,3 +183,27 @@ async fn an_upstream_that_is_not_there_is_503() {
     let (http, code, _, origin) = answer.refusal();
     assert_eq!((http, code, origin.as_str()), (503, 14, "upstream"));
 }
+
+#[tokio::test]
+async fn a_refused_upload_over_http2_is_read_to_its_end() {
+    let (_upstream, gateway) = behind(Script::unary(wire(&item("n")))).await;
+    let socket = tokio::net::TcpStream::connect(gateway.public).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::post("http://x/nothing").body(()).unwrap();
+    let (response, mut body) = client.send_request(request, false).unwrap();
+    assert_eq!(response.await.unwrap().status(), 404);
+    // Six times the window of a stream: nothing of it can be sent unless the other side goes on reading.
+    for _ in 0..6 {
+        body.reserve_capacity(64 * 1024);
+        let mut left = 64 * 1024;
+        while left > 0 {
+            let free =
+                std::future::poll_fn(|cx| body.poll_capacity(cx)).await.expect("no end").expect("no reset");
+            let piece = free.min(left);
+            body.send_data(vec![0; piece].into(), false).unwrap();
+            left -= piece;
+        }
+    }
+    body.send_data(prost::bytes::Bytes::new(), true).unwrap();
+}
