@@ -150,7 +150,7 @@ fn missed(snapshot: &Snapshot, method: &str, uri: &Uri, host: Option<&str>, miss
         Miss::MethodNotAllowed { allow } => {
             (405, format!("the path is known, but only for {}", allow.join(", ")))
         }
-        Miss::InvalidPath(error) => (400, format!("the path is invalid: {error}")),
+        Miss::InvalidPath(error) => (400, error.to_string()),
     };
     let close = snapshot
         .routes

@@ -74,10 +74,7 @@ fn find<'r>(
             Err(Miss::NotFound) => {}
             Err(Miss::MethodNotAllowed { allow: methods }) => allow.extend(methods),
             Err(Miss::InvalidPath(error)) => {
-                return Err(Status::invalid(
-                    "INVALID_PATH",
-                    format!("the path of the request is invalid: {error}"),
-                ));
+                return Err(Status::invalid("INVALID_PATH", error.to_string()));
             }
         }
     }
