@@ -232,7 +232,7 @@ pub enum Address {
 /// `upstreams.NAME.hosts`: by which `Host` its rules are found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Hosts {
-    /// Every host that no other upstream claims.
+    /// Every host; a rule for the request's own host comes before.
     #[default]
     Any,
     /// These, in lower case, without port.

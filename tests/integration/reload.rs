@@ -47,7 +47,11 @@ async fn an_edited_route_is_live_and_no_request_is_lost() {
     stop.store(true, Ordering::Relaxed);
     load.await.unwrap();
     assert!(served.load(Ordering::Relaxed) > 10);
-    assert_eq!(upstream.connections().min(2), upstream.connections(), "connections survive reloads");
+    assert!(
+        upstream.connections() <= 2,
+        "each of two workers keeps its connection: {}",
+        upstream.connections()
+    );
 }
 
 #[tokio::test]
