@@ -12,6 +12,7 @@ mod distinct;
 pub mod http_body;
 mod json_reader;
 mod json_writer;
+mod mask;
 mod names;
 mod number;
 mod options;
@@ -30,5 +31,6 @@ mod wire;
 mod fixture;
 
 pub use codec::Codec;
+pub use mask::{Mask, MaskError};
 pub use options::{DEFAULT_MAX_DEPTH, ReadOptions, WriteOptions};
 pub use problem::{JsonError, WireError};

@@ -9,13 +9,15 @@ use crate::schema::{Field, Message, MessageId};
 use super::binding::{FieldPlan, is_singular};
 use super::http_body::{self, HttpBody};
 use super::request::PlanError;
-use super::{Codec, WireError, WriteOptions};
+use super::{Codec, Mask, MaskError, WireError, WriteOptions};
 
 /// How messages of one binding become response bodies.
 #[derive(Clone, Debug)]
 pub struct ResponsePlan {
     message: MessageId,
     content: Content,
+    /// What the client selects of it; `None` for all.
+    mask: Option<Mask>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,7 +41,20 @@ impl ResponsePlan {
             None => Content::Whole,
             Some(name) => named(output, name).map_err(PlanError::ResponseBody)?,
         };
-        Ok(Self { message: output.id(), content })
+        Ok(Self { message: output.id(), content, mask: None })
+    }
+
+    /// The same plan for one request that selects a part of the body.
+    ///
+    /// # Errors
+    /// A text that is no selection of what the body is.
+    pub fn selecting(&self, codec: &Codec, text: &str) -> Result<Self, MaskError> {
+        let mask = match &self.content {
+            Content::Whole => Mask::of_message(codec, self.message, text)?,
+            Content::Field(plan) => Mask::of_field(codec, plan.message, plan.number, text)?,
+            Content::Raw(_) => return Err(MaskError("the answer is raw bytes and has no fields".to_owned())),
+        };
+        Ok(Self { mask: Some(mask), ..self.clone() })
     }
 
     /// Whether responses are raw bytes with a content type of their own.
@@ -59,9 +74,13 @@ impl ResponsePlan {
         options: &WriteOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), WireError> {
-        match &self.content {
-            Content::Field(plan) => codec.write_field(plan.message, plan.number, wire, options, out),
-            Content::Whole | Content::Raw(_) => codec.write(self.message, wire, options, out),
+        match (&self.content, &self.mask) {
+            (Content::Field(plan), None) => codec.write_field(plan.message, plan.number, wire, options, out),
+            (Content::Field(plan), Some(mask)) => {
+                codec.write_field_selected((plan.message, plan.number), wire, options, mask, out)
+            }
+            (_, None) => codec.write(self.message, wire, options, out),
+            (_, Some(mask)) => codec.write_selected(self.message, wire, options, mask, out),
         }
     }
 

@@ -17,6 +17,7 @@ mod check;
 mod errors;
 mod grpc;
 mod operation;
+mod partial;
 mod peers;
 mod reload;
 mod rest;

@@ -36,9 +36,14 @@ impl<'c, 'w> Writer<'c, 'w> {
             if field.shape == Shape::Singular && self.last_is_hidden(field, group)? {
                 continue;
             }
+            let outer = self.selection;
+            if !self.select(index) {
+                continue;
+            }
             self.label(field);
             let value = self.gathered_field(field, group);
             self.within(value, || Segment::Field(field.json_name.clone()))?;
+            self.selection = outer;
         }
         self.defaults(plan, next, plan.fields.len());
         Ok(())
