@@ -117,6 +117,7 @@ fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetP
         write: write_options(policy),
         query: query_options(policy),
         envelope: policy.json.envelope,
+        forms: policy.forms,
         fields: policy.json.fields,
     }
 }

@@ -145,6 +145,8 @@ pub struct TargetPolicy {
     pub query: QueryOptions,
     /// Whether messages of streams are wrapped as `{"result": …}`.
     pub envelope: bool,
+    /// Whether bodies may be HTML forms.
+    pub forms: bool,
     /// Whether `?$fields=` selects fields of the answer.
     pub fields: bool,
 }

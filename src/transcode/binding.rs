@@ -101,6 +101,16 @@ impl FieldPlan {
         self.write(out, |out| codec.read_field(self.message, self.number, json, options, out))
     }
 
+    /// Writes an encoded message.
+    pub fn write_message(&self, codec: &Codec, content: &[u8], out: &mut Vec<u8>) {
+        let delimited = self.field(codec).is_some_and(Field::is_delimited);
+        let mut wrapped = wrap(Parent { number: self.number, delimited }, content);
+        for parent in self.parents.iter().rev() {
+            wrapped = wrap(*parent, &wrapped);
+        }
+        out.extend_from_slice(&wrapped);
+    }
+
     /// Writes what `value` writes, wrapped in the messages on the way.
     ///
     /// # Errors

@@ -9,9 +9,10 @@ use std::collections::HashSet;
 
 use crate::rpc::FieldViolation;
 use crate::schema::field_path;
-use crate::schema::{Cardinality, Field, Message, MessageId};
+use crate::schema::{Cardinality, Field, MessageId};
 
 use super::binding::{FieldPlan, put_bytes};
+use super::form::Value;
 use super::{Codec, ReadOptions};
 
 /// What happens to query parameters.
@@ -88,6 +89,8 @@ pub(super) struct Binder<'a> {
     singular: HashSet<Vec<u32>>,
     /// Oneofs that have their member, by the numbers to their message and their index.
     oneofs: HashSet<(Vec<u32>, u16)>,
+    /// The fields that were bound, each once.
+    paths: Vec<Box<str>>,
 }
 
 impl<'a> Binder<'a> {
@@ -99,7 +102,7 @@ impl<'a> Binder<'a> {
         bound: Bound<'a>,
     ) -> Self {
         let (singular, oneofs) = (HashSet::new(), HashSet::new());
-        let mut binder = Self { codec, options, read, bound, root, singular, oneofs };
+        let mut binder = Self { codec, options, read, bound, root, singular, oneofs, paths: Vec::new() };
         for plan in bound.path {
             binder.take(plan);
         }
@@ -119,8 +122,18 @@ impl<'a> Binder<'a> {
         self.singular.insert(way);
     }
 
+    /// The paths of the fields that were bound, by names as in the .proto file.
+    pub(super) fn into_paths(self) -> Vec<Box<str>> {
+        self.paths
+    }
+
     /// Writes one parameter.
-    pub(super) fn bind(&mut self, name: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FieldViolation> {
+    pub(super) fn bind(
+        &mut self,
+        name: &str,
+        value: Value<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FieldViolation> {
         if self.options.leaves_out(name) {
             return Ok(());
         }
@@ -142,9 +155,13 @@ impl<'a> Binder<'a> {
             }
             (_, Some(_)) => Err(violation(name, "only maps have keys in brackets".to_owned())),
             (_, None) => plan
-                .write_text(self.codec, value, self.read, out)
-                .map_err(|error| violation(&error.path, error.description)),
+                .write(out, |out| value.write(self.codec, (plan.message, field), self.read, out))
+                .map_err(|error| violation(&plan.path, error.description)),
+        }?;
+        if !self.paths.contains(&plan.path) {
+            self.paths.push(plan.path);
         }
+        Ok(())
     }
 
     /// Refuses what the path or the body binds, and what has its value already.
@@ -194,16 +211,17 @@ impl<'a> Binder<'a> {
         plan: &FieldPlan,
         field: Field<'_>,
         key: &str,
-        value: &str,
+        value: Value<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), FieldViolation> {
-        let Some(entry) = field.message().map(Message::id) else {
+        let entry = field.message().and_then(|entry| Some((entry.id(), entry.field_by_number(2)?)));
+        let Some((entry, value_field)) = entry else {
             return Err(violation(name, "the map has no entries".to_owned()));
         };
         plan.write(out, |out| {
             let mut content = Vec::new();
             self.codec.read_text(entry, 1, key, self.read, &mut content)?;
-            self.codec.read_text(entry, 2, value, self.read, &mut content)?;
+            value.write(self.codec, (entry, value_field), self.read, &mut content)?;
             put_bytes(plan.number, &content, out);
             Ok(())
         })

@@ -8,6 +8,7 @@ use crate::schema::field_path::FieldPathError;
 use crate::schema::{Field, Message, MessageId};
 
 use super::binding::{FieldPlan, is_singular, put_bytes};
+use super::form::{Form, Value};
 use super::http_body;
 use super::query::{self, Binder, Bound, QueryOptions};
 use super::{Codec, JsonError, ReadOptions};
@@ -64,6 +65,8 @@ pub struct Parts<'a> {
 pub enum RequestError {
     /// The body is not what it should be.
     Body(JsonError),
+    /// Fields of a form do not fit.
+    Form(Vec<FieldViolation>),
     /// A path variable or query parameters do not fit.
     Parameters(Vec<FieldViolation>),
 }
@@ -117,6 +120,61 @@ impl RequestPlan {
         }
     }
 
+    /// Whether the body may be a form: it is the whole message, or a field that is one message.
+    #[must_use]
+    pub fn takes_form(&self, codec: &Codec) -> bool {
+        match &self.body {
+            BodyPlan::Whole => true,
+            BodyPlan::Field(plan) => {
+                plan.field(codec).is_some_and(|field| is_singular(field) && field.message().is_some())
+            }
+            BodyPlan::None | BodyPlan::Raw(_) => false,
+        }
+    }
+
+    /// Encodes a request whose body is a form.
+    ///
+    /// # Errors
+    /// What is wrong with each field of the form, or with each parameter.
+    pub fn encode_form(
+        &self,
+        codec: &Codec,
+        parts: Parts<'_>,
+        form: &Form,
+        read: &ReadOptions,
+        query: &QueryOptions,
+    ) -> Result<Vec<u8>, RequestError> {
+        let mut out = Vec::new();
+        let (content, paths) = self.form_content(codec, form, read, query).map_err(RequestError::Form)?;
+        match &self.body {
+            BodyPlan::Field(plan) if !content.is_empty() => plan.write_message(codec, &content, &mut out),
+            _ => out.extend_from_slice(&content),
+        }
+        self.weave(codec, parts, read, query, &mut out, |_| {
+            Ok(Some(paths).filter(|paths| !paths.is_empty()))
+        })?;
+        Ok(out)
+    }
+
+    /// The message that a form makes, and the paths of its fields.
+    fn form_content(
+        &self,
+        codec: &Codec,
+        form: &Form,
+        read: &ReadOptions,
+        query: &QueryOptions,
+    ) -> Result<(Vec<u8>, Vec<String>), Vec<FieldViolation>> {
+        let target = match &self.body {
+            BodyPlan::Field(plan) => plan.field(codec).and_then(Field::message).map(Message::id),
+            _ => None,
+        };
+        let root = target.unwrap_or(self.message);
+        let mut binder = Binder::new(codec, root, query, read, Bound { path: &[], body: None });
+        let mut content = Vec::new();
+        form.bind(&mut binder, &mut content)?;
+        Ok((content, binder.into_paths().into_iter().map(String::from).collect()))
+    }
+
     /// Encodes a request.
     ///
     /// # Errors
@@ -130,16 +188,34 @@ impl RequestPlan {
     ) -> Result<Vec<u8>, RequestError> {
         let mut out = Vec::with_capacity(parts.body.len() + 32);
         self.encode_body(codec, parts, read, &mut out).map_err(RequestError::Body)?;
+        self.weave(codec, parts, read, query, &mut out, |body| {
+            let paths = (!parts.body.is_empty()).then(|| codec.field_paths(body, parts.body, read));
+            paths.transpose()
+        })?;
+        Ok(out)
+    }
+
+    /// Appends what is not the body: the query, the mask of the body's paths, and the path.
+    fn weave(
+        &self,
+        codec: &Codec,
+        parts: Parts<'_>,
+        read: &ReadOptions,
+        query: &QueryOptions,
+        out: &mut Vec<u8>,
+        paths: impl FnOnce(MessageId) -> Result<Option<Vec<String>>, JsonError>,
+    ) -> Result<(), RequestError> {
         let mut violations = Vec::new();
         let before = out.len();
-        self.encode_query(codec, parts.query, read, query, &mut out, &mut violations);
-        self.encode_mask(codec, parts, read, out.len() > before, &mut out).map_err(RequestError::Body)?;
+        self.encode_query(codec, parts.query, read, query, out, &mut violations);
+        let has_query = out.len() > before;
+        self.encode_mask(codec, parts.query, has_query, paths, out).map_err(RequestError::Body)?;
         for (plan, text) in self.captures.iter().zip(parts.captures) {
-            if let Err(error) = plan.write_text(codec, text, read, &mut out) {
+            if let Err(error) = plan.write_text(codec, text, read, out) {
                 violations.push(FieldViolation { field: error.path, description: error.description });
             }
         }
-        if violations.is_empty() { Ok(out) } else { Err(RequestError::Parameters(violations)) }
+        if violations.is_empty() { Ok(()) } else { Err(RequestError::Parameters(violations)) }
     }
 
     /// "If the body is empty", the message or the field is left as it is.
@@ -199,7 +275,7 @@ impl RequestPlan {
                         description: description.to_owned(),
                     });
                 }
-                binder.bind(&name, &value, out)
+                binder.bind(&name, Value::Text(&value), out)
             });
             violations.extend(bound.err());
         }
@@ -208,18 +284,19 @@ impl RequestPlan {
     fn encode_mask(
         &self,
         codec: &Codec,
-        parts: Parts<'_>,
-        read: &ReadOptions,
+        query: &str,
         has_query: bool,
+        paths: impl FnOnce(MessageId) -> Result<Option<Vec<String>>, JsonError>,
         out: &mut Vec<u8>,
     ) -> Result<(), JsonError> {
         let (Some(mask), BodyPlan::Field(body)) = (&self.mask, &self.body) else { return Ok(()) };
         let Some(message) = body.field(codec).and_then(Field::message) else { return Ok(()) };
-        if parts.body.is_empty() || (has_query && names_mask(codec, self.message, mask, parts.query)) {
+        if has_query && names_mask(codec, self.message, mask, query) {
             return Ok(());
         }
+        let Some(paths) = paths(message.id())? else { return Ok(()) };
         let mut content = Vec::new();
-        for path in codec.field_paths(message.id(), parts.body, read)? {
+        for path in paths {
             put_bytes(1, path.as_bytes(), &mut content);
         }
         mask.write(out, |out| {

@@ -15,6 +15,7 @@ mod support;
 mod auth;
 mod check;
 mod errors;
+mod forms;
 mod grpc;
 mod operation;
 mod partial;
