@@ -248,15 +248,27 @@ impl<'c, 'w> Writer<'c, 'w> {
                 skip_all(head, &mut cursor)?;
                 continue;
             }
+            let before = self.out.len();
             self.label(field);
             if let Err(fault) = self.field(field, head, &mut cursor) {
                 self.report.push(Segment::Field(field.json_name.clone()));
                 return Err(fault);
             }
+            if field.closed {
+                self.take_back(field, before);
+            }
             self.selection = outer;
         }
         self.defaults(plan, next, plan.fields.len());
         Ok(())
+    }
+
+    /// A list of nothing but unknown enum numbers, which are unknown fields, is none.
+    fn take_back(&mut self, field: &FieldPlan, before: usize) {
+        let is_list = matches!(field.shape, Shape::Repeated | Shape::Packed);
+        if is_list && !self.options.print_defaults && self.out.ends_with(b"[]") {
+            self.out.truncate(before);
+        }
     }
 
     /// Whether a field of the message at hand is selected; what follows is then of its values.
@@ -284,7 +296,7 @@ impl<'c, 'w> Writer<'c, 'w> {
     /// "Presence and default values"), though somebody wrote it; so is a packed list without elements.
     #[inline]
     fn is_hidden(&self, field: &FieldPlan, head: Head, mut value: Cursor<'w>) -> bool {
-        let packed = field.shape == Shape::Packed && head.wire_type == WireType::Length;
+        let packed = head.wire_type == WireType::Length && field.kind.wire_type() != WireType::Length;
         (field.implicit || packed)
             && !self.options.print_defaults
             && match head.wire_type {

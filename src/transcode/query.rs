@@ -147,21 +147,37 @@ impl<'a> Binder<'a> {
         let (Some(plan), Some(field)) = (FieldPlan::of(root, &fields), fields.last().copied()) else {
             return Err(violation(name, "the name is empty".to_owned()));
         };
+        let read = &self.below(name, &fields, field)?;
         self.check(name, &plan, &fields, field)?;
         match (field.cardinality(), key) {
-            (Cardinality::Map, Some(key)) => self.bind_entry(name, &plan, field, key, value, out),
+            (Cardinality::Map, Some(key)) => self.bind_entry(name, &plan, field, (key, value), read, out),
             (Cardinality::Map, None) => {
                 Err(violation(name, format!("the field is a map: write {name}[KEY]=VALUE")))
             }
             (_, Some(_)) => Err(violation(name, "only maps have keys in brackets".to_owned())),
             (_, None) => plan
-                .write(out, |out| value.write(self.codec, (plan.message, field), self.read, out))
+                .write(out, |out| value.write(self.codec, (plan.message, field), read, out))
                 .map_err(|error| violation(&plan.path, error.description)),
         }?;
         if !self.paths.contains(&plan.path) {
             self.paths.push(plan.path);
         }
         Ok(())
+    }
+
+    /// How values are read so deep: a name nests as the JSON would that says the same.
+    fn below(
+        &self,
+        name: &str,
+        fields: &[Field<'_>],
+        field: Field<'_>,
+    ) -> Result<ReadOptions, FieldViolation> {
+        let depth = fields.len() + usize::from(!super::binding::is_singular(field));
+        let limit = self.read.max_depth;
+        match limit.checked_sub(depth) {
+            Some(max_depth) => Ok(ReadOptions { max_depth, ..*self.read }),
+            None => Err(violation(name, format!("the name is nested deeper than {limit} levels"))),
+        }
     }
 
     /// Refuses what the path or the body binds, and what has its value already.
@@ -210,8 +226,8 @@ impl<'a> Binder<'a> {
         name: &str,
         plan: &FieldPlan,
         field: Field<'_>,
-        key: &str,
-        value: Value<'_>,
+        (key, value): (&str, Value<'_>),
+        read: &ReadOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), FieldViolation> {
         let entry = field.message().and_then(|entry| Some((entry.id(), entry.field_by_number(2)?)));
@@ -220,8 +236,8 @@ impl<'a> Binder<'a> {
         };
         plan.write(out, |out| {
             let mut content = Vec::new();
-            self.codec.read_text(entry, 1, key, self.read, &mut content)?;
-            value.write(self.codec, (entry, value_field), self.read, &mut content)?;
+            self.codec.read_text(entry, 1, key, read, &mut content)?;
+            value.write(self.codec, (entry, value_field), read, &mut content)?;
             put_bytes(plan.number, &content, out);
             Ok(())
         })
@@ -258,3 +274,6 @@ fn unknown(error: &field_path::FieldPathError, path: &str) -> String {
 fn violation(field: &str, description: String) -> FieldViolation {
     FieldViolation { field: field.to_owned(), description }
 }
+
+#[cfg(test)]
+mod tests;

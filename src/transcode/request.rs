@@ -164,12 +164,12 @@ impl RequestPlan {
         read: &ReadOptions,
         query: &QueryOptions,
     ) -> Result<(Vec<u8>, Vec<String>), Vec<FieldViolation>> {
-        let target = match &self.body {
-            BodyPlan::Field(plan) => plan.field(codec).and_then(Field::message).map(Message::id),
-            _ => None,
-        };
-        let root = target.unwrap_or(self.message);
-        let mut binder = Binder::new(codec, root, query, read, Bound { path: &[], body: None });
+        let (mut root, mut read) = (self.message, *read);
+        if let BodyPlan::Field(plan) = &self.body {
+            root = plan.field(codec).and_then(Field::message).map_or(root, Message::id);
+            read.max_depth = read.max_depth.saturating_sub(plan.numbers().count());
+        }
+        let mut binder = Binder::new(codec, root, query, &read, Bound { path: &[], body: None });
         let mut content = Vec::new();
         form.bind(&mut binder, &mut content)?;
         Ok((content, binder.into_paths().into_iter().map(String::from).collect()))
