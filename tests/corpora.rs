@@ -1,6 +1,11 @@
 //! Replays the corpora of the fuzz targets, on any toolchain: what a fuzzer once found stays found.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
