@@ -5,7 +5,7 @@
 //! .proto file or of JSON, dotted; repeated fields by repeated names; map entries as `m[key]=value`.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::rpc::FieldViolation;
 use crate::schema::field_path;
@@ -87,8 +87,10 @@ pub(super) struct Binder<'a> {
     root: MessageId,
     /// Singular fields that have their value, by numbers from the root.
     singular: HashSet<Vec<u32>>,
-    /// Oneofs that have their member, by the numbers to their message and their index.
-    oneofs: HashSet<(Vec<u32>, u16)>,
+    /// The number of the member that a oneof has, by the numbers to its message and its index.
+    oneofs: HashMap<(Vec<u32>, u16), u32>,
+    /// Keys of maps that have their value, by numbers from the root.
+    keys: HashSet<(Vec<u32>, String)>,
     /// The fields that were bound, each once.
     paths: Vec<Box<str>>,
 }
@@ -101,8 +103,17 @@ impl<'a> Binder<'a> {
         read: &'a ReadOptions,
         bound: Bound<'a>,
     ) -> Self {
-        let (singular, oneofs) = (HashSet::new(), HashSet::new());
-        let mut binder = Self { codec, options, read, bound, root, singular, oneofs, paths: Vec::new() };
+        let mut binder = Self {
+            codec,
+            options,
+            read,
+            bound,
+            root,
+            singular: HashSet::new(),
+            oneofs: HashMap::new(),
+            keys: HashSet::new(),
+            paths: Vec::new(),
+        };
         for plan in bound.path {
             binder.take(plan);
         }
@@ -115,7 +126,7 @@ impl<'a> Binder<'a> {
         let mut way = Vec::new();
         for number in plan.numbers() {
             let Some(field) = message.and_then(|message| message.field_by_number(number)) else { return };
-            self.oneofs.extend(field.oneof().map(|oneof| (way.clone(), oneof)));
+            self.oneofs.extend(field.oneof().map(|oneof| ((way.clone(), oneof), number)));
             way.push(number);
             message = field.message();
         }
@@ -148,7 +159,7 @@ impl<'a> Binder<'a> {
             return Err(violation(name, "the name is empty".to_owned()));
         };
         let read = &self.below(name, &fields, field)?;
-        self.check(name, &plan, &fields, field)?;
+        self.check(name, key, &plan, &fields)?;
         match (field.cardinality(), key) {
             (Cardinality::Map, Some(key)) => self.bind_entry(name, &plan, field, (key, value), read, out),
             (Cardinality::Map, None) => {
@@ -184,9 +195,9 @@ impl<'a> Binder<'a> {
     fn check(
         &mut self,
         name: &str,
+        key: Option<&str>,
         plan: &FieldPlan,
         fields: &[Field<'_>],
-        field: Field<'_>,
     ) -> Result<(), FieldViolation> {
         let numbers: Vec<u32> = plan.numbers().collect();
         if self.bound.path.iter().any(|bound| overlaps(bound, &numbers)) {
@@ -198,25 +209,25 @@ impl<'a> Binder<'a> {
         for (depth, member) in fields.iter().enumerate() {
             let Some(oneof) = member.oneof() else { continue };
             let parent = numbers.get(..depth).unwrap_or_default().to_vec();
-            let through = depth + 1 < fields.len() && self.has_below(&numbers, depth);
-            if !self.oneofs.insert((parent, oneof)) && !through {
+            let chosen = *self.oneofs.entry((parent, oneof)).or_insert(member.number());
+            if chosen != member.number() {
                 let message = "another field of the same oneof has its value already".to_owned();
                 return Err(violation(name, message));
             }
         }
-        if super::binding::is_singular(field) && !self.singular.insert(numbers) {
+        if let Some(key) = key
+            && !self.keys.insert((numbers.clone(), key.to_owned()))
+        {
+            return Err(violation(name, "the key is given twice".to_owned()));
+        }
+        let singular = fields.last().copied().is_some_and(super::binding::is_singular);
+        if singular && !self.singular.insert(numbers) {
             return Err(violation(
                 name,
                 "the parameter is given twice, and the field is not repeated".to_owned(),
             ));
         }
         Ok(())
-    }
-
-    /// Whether an earlier parameter went through the same member of a oneof, as `a.x` before `a.y`.
-    fn has_below(&self, numbers: &[u32], depth: usize) -> bool {
-        let prefix = numbers.get(..=depth).unwrap_or_default();
-        self.singular.iter().any(|bound| bound.starts_with(prefix))
     }
 
     /// A map entry is a message with the key as field 1 and the value as field 2 (protobuf encoding,

@@ -324,16 +324,27 @@ impl BodyPlan {
 
 fn capture(input: Message<'_>, path: &[String]) -> Result<FieldPlan, FieldPathError> {
     let fields = crate::schema::field_path::resolve(input, path.iter().map(String::as_str))?;
-    match (FieldPlan::of(input, &fields), fields.last()) {
-        (Some(plan), Some(field)) if is_singular(*field) => Ok(plan),
-        (_, field) => Err(FieldPathError {
-            message: format!(
-                "\"{}\" is repeated, so no path variable can be it",
-                field.map_or("", |field| field.name())
-            ),
-            candidates: Vec::new(),
-        }),
-    }
+    let last = fields.last().copied();
+    let wrong = match last {
+        Some(field) if !is_singular(field) => "is repeated",
+        Some(field) if field.message().is_some_and(|message| !has_scalar_text(message)) => "is a message",
+        _ => match FieldPlan::of(input, &fields) {
+            Some(plan) => return Ok(plan),
+            None => "is no name",
+        },
+    };
+    let name = last.map_or("", Field::name);
+    let message = format!("\"{name}\" {wrong}, so no path variable can be it");
+    Err(FieldPathError { message, candidates: Vec::new() })
+}
+
+/// "A non-repeated field with a primitive type" (google/api/http.proto); messages that stand for one value are
+/// as good. Of the others a body's part would remain beside the path's: their fields merge and grow.
+fn has_scalar_text(message: Message<'_>) -> bool {
+    message.name().strip_prefix("google.protobuf.").is_some_and(|name| {
+        matches!(name, "Timestamp" | "Duration")
+            || (name.ends_with("Value") && !matches!(name, "Value" | "ListValue"))
+    })
 }
 
 /// The field of type `google.protobuf.FieldMask`, if the message has exactly one.
