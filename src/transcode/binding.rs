@@ -66,6 +66,11 @@ impl FieldPlan {
         self.parents.iter().map(|parent| parent.number).chain([self.number])
     }
 
+    /// The numbers of the messages on the way.
+    pub fn parents(&self) -> impl Iterator<Item = u32> {
+        self.parents.iter().map(|parent| parent.number)
+    }
+
     /// The field itself.
     #[must_use]
     pub fn field<'s>(&self, codec: &'s Codec) -> Option<Field<'s>> {

@@ -17,6 +17,7 @@ mod check;
 mod errors;
 mod forms;
 mod grpc;
+mod hostile;
 mod operation;
 mod partial;
 mod peers;
