@@ -278,6 +278,9 @@ impl RequestPlan {
                 binder.bind(&name, Value::Text(&value), out)
             });
             violations.extend(bound.err());
+            if violations.len() >= query::MAX_VIOLATIONS {
+                break;
+            }
         }
     }
 
