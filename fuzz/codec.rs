@@ -1,5 +1,4 @@
-//! What must hold of the codec whatever bytes come; shared by the fuzz targets and by `tests/corpora.rs`,
-//! which replays the corpora.
+//! What must hold of the codec whatever bytes come.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,7 +6,7 @@ use transom::config::problem::Location;
 use transom::schema::{Builder, MessageId};
 use transom::transcode::{Codec, ReadOptions, WriteOptions};
 
-static CODEC: LazyLock<Codec> = LazyLock::new(|| {
+pub(super) static CODEC: LazyLock<Codec> = LazyLock::new(|| {
     let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proto");
     // The fuzz package stands in a folder of the package that has the protos.
     let protos = protos.replace("/fuzz/tests", "/tests");

@@ -13,6 +13,7 @@ pub mod json_error;
 mod head;
 mod accept;
 mod content_type;
+mod form;
 mod stream_body;
 mod rest;
 mod rest_stream;

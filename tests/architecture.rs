@@ -43,6 +43,7 @@ const SHARED: &[&str] = &[
     "body",
     "content_type",
     "detect",
+    "form",
     "head",
     "headers",
     "json_error",

@@ -1,9 +1,14 @@
 //! Replays the corpora of the fuzz targets, on any toolchain: what a fuzzer once found stays found.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 
-#[path = "../fuzz/codec.rs"]
-mod codec;
+#[path = "../fuzz/targets.rs"]
+mod targets;
 
 use std::path::Path;
 
@@ -20,11 +25,36 @@ fn replay(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
+fn template() {
+    replay("template", targets::route::template);
+}
+
+#[test]
+fn router() {
+    replay("router", targets::route::router);
+}
+
+#[test]
 fn json_to_wire() {
-    replay("json_to_wire", codec::json_to_wire);
+    replay("json_to_wire", targets::codec::json_to_wire);
 }
 
 #[test]
 fn wire_to_json() {
-    replay("wire_to_json", codec::wire_to_json);
+    replay("wire_to_json", targets::codec::wire_to_json);
+}
+
+#[test]
+fn query() {
+    replay("query", targets::request::query);
+}
+
+#[test]
+fn form() {
+    replay("form", targets::request::form);
+}
+
+#[test]
+fn multipart() {
+    replay("multipart", targets::request::multipart);
 }

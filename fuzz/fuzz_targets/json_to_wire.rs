@@ -1,8 +1,8 @@
-//! `cargo fuzz run json_to_wire`: see `../codec.rs` for what must hold.
+//! `cargo fuzz run json_to_wire`, or `fuzz/run`: see `../codec.rs` for what must hold.
 
 #![no_main]
 
-#[path = "../codec.rs"]
-mod codec;
+#[path = "../targets.rs"]
+mod targets;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| codec::json_to_wire(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| targets::codec::json_to_wire(input));

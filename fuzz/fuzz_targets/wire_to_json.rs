@@ -1,8 +1,8 @@
-//! `cargo fuzz run wire_to_json`: see `../codec.rs` for what must hold.
+//! `cargo fuzz run wire_to_json`, or `fuzz/run`: see `../codec.rs` for what must hold.
 
 #![no_main]
 
-#[path = "../codec.rs"]
-mod codec;
+#[path = "../targets.rs"]
+mod targets;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| codec::wire_to_json(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| targets::codec::wire_to_json(input));

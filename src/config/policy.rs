@@ -47,6 +47,7 @@ pub struct PolicyKeys {
     pub limits: LimitKeys,
     pub json: JsonKeys,
     pub query: QueryKeys,
+    pub forms: Option<Located<bool>>,
     pub sse: SseKeys,
     pub auth: Option<Located<AuthChoice>>,
     pub require: RequireKeys,
@@ -66,6 +67,8 @@ pub struct Policy {
     pub limits: Limits,
     pub json: Json,
     pub query: Query,
+    /// Whether bodies may be HTML forms.
+    pub forms: bool,
     pub sse: Sse,
     /// Who is asked who the caller is.
     pub auth: AuthChoice,
@@ -152,6 +155,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         limits: Limits::resolve(levels, |keys| &keys.limits),
         json: Json::resolve(levels, |keys| &keys.json),
         query: Query::resolve(levels, |keys| &keys.query),
+        forms: nearest(levels, |keys| &keys.forms).is_some_and(|forms| forms.value),
         sse: Sse::resolve(levels, |keys| &keys.sse),
         auth: nearest(levels, |keys| &keys.auth).map_or(AuthChoice::None, |auth| auth.value.clone()),
         require: Require::resolve(levels, |keys| &keys.require),
@@ -175,6 +179,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     rows.extend(policy.limits.effective("limits", levels, |keys| &keys.limits));
     rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
+    rows.push(row("forms", &policy.forms, nearest(levels, |keys| &keys.forms)));
     rows.extend(policy.sse.effective("sse", levels, |keys| &keys.sse));
     rows.push(row("auth", &policy.auth, nearest(levels, |keys| &keys.auth)));
     rows.extend(policy.require.effective("require", levels, |keys| &keys.require));
@@ -221,6 +226,7 @@ impl PolicyKeys {
             limits: LimitKeys::read(table, "limits"),
             json: JsonKeys::read(table, "json"),
             query: QueryKeys::read(table, "query"),
+            forms: table.located("forms", bool::read),
             sse: SseKeys::read(table, "sse"),
             auth: table.located("auth", AuthChoice::read),
             require: RequireKeys::read(table, "require"),

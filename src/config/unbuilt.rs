@@ -51,8 +51,18 @@ const UNBUILT_POLICY: &[&str] =
     &["retry", "hedge", "websocket", "resume", "metadata", "rate_limit", "cors", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
-const POLICY: &[&str] =
-    &["timeout", "limits", "stream", "stream_headers_after", "sse", "json", "query", "auth", "require"];
+const POLICY: &[&str] = &[
+    "timeout",
+    "limits",
+    "stream",
+    "stream_headers_after",
+    "sse",
+    "json",
+    "query",
+    "forms",
+    "auth",
+    "require",
+];
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.
 pub(super) fn is_unbuilt(shape: Shape, key: &str) -> bool {

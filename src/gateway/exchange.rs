@@ -29,6 +29,10 @@ pub(super) async fn exchange<B>(
 where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
+    let target = match client {
+        Client::Rest => target.selecting(head.uri.query().unwrap_or_default())?,
+        Client::Grpc => target,
+    };
     let adapter = Adapter::choose(client, &head, &target)?;
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
     admitted.apply(&mut call.metadata);

@@ -125,7 +125,7 @@ fn matched(snapshot: &Snapshot, route: &Route, captures: &[&str], uri: &Uri) -> 
     let encoded = target.request.encode(&target.codec, parts, &target.policy.read, &target.policy.query);
     let violations = match encoded {
         Err(RequestError::Parameters(violations)) => violations.into_iter().map(Violation::from).collect(),
-        Ok(_) | Err(RequestError::Body(_)) => Vec::new(),
+        Ok(_) | Err(RequestError::Body(_) | RequestError::Form(_)) => Vec::new(),
     };
     Outcome::Match {
         route: route.row(),

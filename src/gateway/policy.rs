@@ -12,7 +12,7 @@ use crate::config::policy::{
 };
 use crate::config::problem::Problem;
 use crate::middleware::access::Access;
-use crate::protocol::target::{SsePolicy, StreamFraming, TargetPolicy};
+use crate::protocol::target::{FIELDS, SsePolicy, StreamFraming, TargetPolicy};
 use crate::rpc::{CallPolicy, Kind};
 use crate::transcode::query::QueryOptions;
 use crate::transcode::{ReadOptions, WriteOptions};
@@ -115,10 +115,19 @@ fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetP
         },
         read: read_options(policy),
         write: write_options(policy),
-        query: QueryOptions {
-            ignore_unknown: policy.query.unknown == Unknown::Ignore,
-            ignore: policy.query.ignore.iter().map(|name| name.as_str().into()).collect(),
-        },
+        query: query_options(policy),
+        envelope: policy.json.envelope,
+        forms: policy.forms,
+        fields: policy.json.fields,
+    }
+}
+
+/// Where `$fields` selects what is answered, it is no field of the request.
+fn query_options(policy: &Policy) -> QueryOptions {
+    let ignored = policy.query.ignore.iter().map(String::as_str);
+    QueryOptions {
+        ignore_unknown: policy.query.unknown == Unknown::Ignore,
+        ignore: ignored.chain(policy.json.fields.then_some(FIELDS)).map(Box::from).collect(),
     }
 }
 

@@ -138,10 +138,7 @@ pub async fn read<B>(headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes
 where
     B: http_body::Body<Data = Bytes, Error: fmt::Display>,
 {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit as u64) {
-        return Err(too_large(limit));
-    }
+    check_announced(headers, limit)?;
     let mut body = std::pin::pin!(body);
     let Some(first) = next_chunk(&mut body).await? else { return Ok(Bytes::new()) };
     let Some(second) = next_chunk(&mut body).await? else {
@@ -157,6 +154,37 @@ where
         next = next_chunk(&mut body).await?;
     }
     Ok(whole.freeze())
+}
+
+/// Reads a request's body piece by piece.
+///
+/// # Errors
+/// As those of [`read`], and those of `take`.
+pub async fn for_each_chunk<B>(
+    headers: &HeaderMap,
+    body: B,
+    limit: usize,
+    mut take: impl FnMut(&[u8]) -> Result<(), Status>,
+) -> Result<(), Status>
+where
+    B: http_body::Body<Data = Bytes, Error: fmt::Display>,
+{
+    check_announced(headers, limit)?;
+    let mut body = std::pin::pin!(body);
+    let mut length = 0;
+    while let Some(chunk) = next_chunk(&mut body).await? {
+        length += chunk.len();
+        if length > limit {
+            return Err(too_large(limit));
+        }
+        take(&chunk)?;
+    }
+    Ok(())
+}
+
+fn check_announced(headers: &HeaderMap, limit: usize) -> Result<(), Status> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) { Err(too_large(limit)) } else { Ok(()) }
 }
 
 /// The next bytes of a request's body; trailers of requests are dropped.

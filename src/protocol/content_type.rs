@@ -1,32 +1,85 @@
-//! `Content-Type` of requests whose body is JSON.
+//! `Content-Type` of requests whose body is JSON or a form.
 
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use crate::rpc::{Code, Origin, Status};
+use crate::transcode::multipart;
 
 /// What a body of JSON may be called.
 const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json");
+const WITH_FORMS: HeaderValue =
+    HeaderValue::from_static("application/json, application/x-www-form-urlencoded, multipart/form-data");
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+
+/// What a form is sent as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum FormMedia {
+    UrlEncoded,
+    /// With the boundary between its parts.
+    Multipart(String),
+}
+
+const URL_ENCODED: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
+
+/// Whether a body is a form, by its `Content-Type`.
+///
+/// # Errors
+/// 415 for another character set than UTF-8, 400 for parts without a boundary.
+pub(super) fn form(headers: &HeaderMap) -> Result<Option<FormMedia>, Status> {
+    let Some((media_type, parameters)) = parse(headers)? else { return Ok(None) };
+    match media_type.as_str() {
+        URL_ENCODED => {
+            check_charset(parameters).map_err(|status| accepting(status, true))?;
+            Ok(Some(FormMedia::UrlEncoded))
+        }
+        MULTIPART => match multipart::boundary(parameters) {
+            Ok(boundary) => Ok(Some(FormMedia::Multipart(boundary))),
+            Err(error) => Err(Status::invalid("INVALID_BODY", error.0)),
+        },
+        _ => Ok(None),
+    }
+}
 
 /// Checks that a body is JSON in UTF-8, as far as its `Content-Type` says; none is fine.
 ///
 /// # Errors
 /// 415, with the remedy.
-pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Status> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let text = value.to_str().unwrap_or_default();
-    let mut parts = text.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-    if !is_json(&media_type) {
-        let message = format!(
-            "the request body is {media_type}, where JSON is needed: send it with `Content-Type: application/json` (curl: -H 'Content-Type: application/json')"
-        );
-        return Err(unsupported(message));
+pub(super) fn check_json(headers: &HeaderMap, forms: bool) -> Result<(), Status> {
+    let Some((media_type, parameters)) = parse(headers)? else { return Ok(()) };
+    if is_json(&media_type) {
+        return check_charset(parameters).map_err(|status| accepting(status, forms));
     }
-    let charset =
-        parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset")));
-    match charset.map(|(_, value)| value.trim_matches('"')) {
+    let hint = match media_type.as_str() {
+        URL_ENCODED | MULTIPART if !forms => "; forms are taken where a route has `forms = true`",
+        _ => "",
+    };
+    let message = format!(
+        "the request body is {media_type}, where JSON is needed: send it with `Content-Type: application/json` (curl: -H 'Content-Type: application/json'){hint}"
+    );
+    Err(accepting(unsupported(message), forms))
+}
+
+/// The media type in small letters, and its parameters.
+///
+/// # Errors
+/// 400 for two of them: a singleton field whose readers would not agree (RFC 9110 §5.3).
+fn parse(headers: &HeaderMap) -> Result<Option<(String, &str)>, Status> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Status::invalid("INVALID_CONTENT_TYPE", "the request has two `Content-Type` headers"));
+    }
+    let text = value.to_str().unwrap_or_default();
+    let (media_type, parameters) = text.split_once(';').unwrap_or((text, ""));
+    Ok(Some((media_type.trim().to_ascii_lowercase(), parameters)))
+}
+
+fn check_charset(parameters: &str) -> Result<(), Status> {
+    let mut pairs = parameters.split(';').filter_map(|part| part.split_once('='));
+    let charset = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    match charset.map(|(_, value)| value.trim().trim_matches('"')) {
         Some(charset) if !charset.eq_ignore_ascii_case("utf-8") => Err(unsupported(format!(
             "the request body is in {charset}, where UTF-8 is needed (RFC 8259 §8.1)"
         ))),
@@ -42,7 +95,11 @@ fn is_json(media_type: &str) -> bool {
 fn unsupported(message: String) -> Status {
     Status::new(Code::InvalidArgument, Origin::Client, "UNSUPPORTED_MEDIA_TYPE", message)
         .with_http_status(415)
-        .with_header(ACCEPT_POST, ACCEPTED)
+}
+
+/// "Accept-Post" says what would have been taken (W3C Linked Data Platform §7.1).
+fn accepting(status: Status, forms: bool) -> Status {
+    status.with_header(ACCEPT_POST, if forms { WITH_FORMS } else { ACCEPTED })
 }
 
 #[cfg(test)]
@@ -50,7 +107,7 @@ mod tests {
     use super::*;
 
     fn check(content_type: &'static str) -> Result<(), Status> {
-        check_json(&[(CONTENT_TYPE, HeaderValue::from_static(content_type))].into_iter().collect())
+        check_json(&[(CONTENT_TYPE, HeaderValue::from_static(content_type))].into_iter().collect(), false)
     }
 
     #[test]
@@ -63,7 +120,16 @@ mod tests {
         ] {
             assert!(check(accepted).is_ok(), "{accepted}");
         }
-        assert!(check_json(&HeaderMap::new()).is_ok());
+        assert!(check_json(&HeaderMap::new(), false).is_ok());
+    }
+
+    #[test]
+    fn two_of_them_are_refused_though_they_are_equal() {
+        let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut headers = HeaderMap::from_iter([json.clone()]);
+        headers.append(json.0, json.1);
+        assert_eq!(check_json(&headers, false).unwrap_err().http_status(), 400);
+        assert_eq!(form(&headers).unwrap_err().http_status(), 400);
     }
 
     #[test]

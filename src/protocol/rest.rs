@@ -13,9 +13,10 @@ use http::{HeaderMap, Response};
 
 use crate::rpc::{Call, Code, FieldViolation, Frame, Message, Messages, Origin, Reply, Status};
 use crate::transcode::JsonError;
+use crate::transcode::form::Form;
 use crate::transcode::request::{self, RequestError};
 
-use super::{Body, Target, body, content_type, head, headers};
+use super::{Body, Target, body, content_type, form, head, headers};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -33,18 +34,20 @@ where
     if target.kind.client_streams() {
         return Err(no_client_streams(target));
     }
-    let bytes = read_body(head, body, target).await?;
+    let content = read_body(head, body, target).await?;
     let parts = request::Parts {
         captures,
         query: head.uri.query().unwrap_or_default(),
-        body: &bytes,
+        body: content.bytes(),
         content_type: text(&head.headers, &CONTENT_TYPE),
     };
     let policy = &target.policy;
-    let message = target
-        .request
-        .encode(&target.codec, parts, &policy.read, &policy.query)
-        .map_err(|error| invalid(error, target.request.body_name()))?;
+    let (codec, read, query) = (&target.codec, &policy.read, &policy.query);
+    let message = match &content {
+        Content::Bytes(_) => target.request.encode(codec, parts, read, query),
+        Content::Form(form) => target.request.encode_form(codec, parts, form, read, query),
+    };
+    let message = message.map_err(|error| invalid(error, target.request.body_name()))?;
     if message.len() > policy.message_limit {
         return Err(message_too_large(policy.message_limit));
     }
@@ -52,20 +55,41 @@ where
     head::call(&head.headers, target, headers::from_rest(&head.headers), messages)
 }
 
-async fn read_body<B>(head: &Parts, body: B, target: &Target) -> Result<Bytes, Status>
+/// The body of a request.
+enum Content {
+    Bytes(Bytes),
+    Form(Form),
+}
+
+impl Content {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Form(_) => &[],
+        }
+    }
+}
+
+async fn read_body<B>(head: &Parts, body: B, target: &Target) -> Result<Content, Status>
 where
     B: http_body::Body<Data = Bytes, Error: fmt::Display>,
 {
-    let bytes = body::read(&head.headers, body, target.policy.body_limit).await?;
+    let limit = target.policy.body_limit;
+    let forms = target.policy.forms && target.request.takes_form(&target.codec);
+    if forms && let Some(media) = content_type::form(&head.headers)? {
+        let form = form::read(&head.headers, body, limit, media).await?;
+        return Ok(form.map_or(Content::Bytes(Bytes::new()), Content::Form));
+    }
+    let bytes = body::read(&head.headers, body, limit).await?;
     if bytes.is_empty() || target.request.takes_raw_body() {
-        return Ok(bytes);
+        return Ok(Content::Bytes(bytes));
     }
     if !target.request.takes_body() {
         // RFC 9110 §9.3.1: content in a GET "has no generally defined semantics"; it is left alone.
-        return Ok(Bytes::new());
+        return Ok(Content::Bytes(Bytes::new()));
     }
-    content_type::check_json(&head.headers)?;
-    Ok(bytes)
+    content_type::check_json(&head.headers, forms)?;
+    Ok(Content::Bytes(bytes))
 }
 
 /// Turns the reply of a unary call into a response.
@@ -113,17 +137,25 @@ fn invalid(error: RequestError, body_name: Option<&str>) -> Status {
             let message = format!("the request body is invalid: {place}{}", error.description);
             Status::invalid("INVALID_BODY", message).with_violations(&[violation])
         }
-        RequestError::Parameters(violations) => {
-            let first = violations.first().map_or_else(String::new, |violation| {
-                format!("{}: {}", violation.field, violation.description)
-            });
-            let more = match violations.len() {
-                0 | 1 => String::new(),
-                count => format!(" (and {} more)", count - 1),
-            };
-            Status::invalid("INVALID_PARAMETER", format!("a parameter is invalid: {first}{more}"))
-                .with_violations(&violations)
+        RequestError::Form(violations) => {
+            let message = format!("a field of the form is invalid: {}", summary(&violations));
+            Status::invalid("INVALID_BODY", message).with_violations(&violations)
         }
+        RequestError::Parameters(violations) => {
+            let message = format!("a parameter is invalid: {}", summary(&violations));
+            Status::invalid("INVALID_PARAMETER", message).with_violations(&violations)
+        }
+    }
+}
+
+fn summary(violations: &[FieldViolation]) -> String {
+    let first = violations.first().map_or_else(String::new, |violation| {
+        let place = if violation.field.is_empty() { "" } else { ": " };
+        format!("{}{place}{}", violation.field, violation.description)
+    });
+    match violations.len() {
+        0 | 1 => first,
+        count => format!("{first} (and {} more)", count - 1),
     }
 }
 

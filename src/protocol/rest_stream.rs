@@ -1,7 +1,8 @@
 //! Server streams over HTTP and JSON as an array, as NDJSON, or as the bytes of `HttpBody` messages.
 //!
 //! A failure in the middle is never mistaken for an end: the array stays unclosed, NDJSON ends with an
-//! `{"error":…}` line, and the body is aborted in all three.
+//! `{"error":…}` line, and the body is aborted in all three. Only an array of envelopes (`json.envelope`)
+//! can tell a failure in its last element, and is then closed.
 
 use http::HeaderMap;
 use http::header::HeaderValue;
@@ -10,6 +11,7 @@ use crate::rpc::{Message, Status};
 
 use super::headers::set_stream;
 use super::stream_body::{Ending, Framing};
+use super::target::write_error;
 use super::{Target, json_error};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -46,8 +48,17 @@ impl Framing for Array {
         out.push(b']');
     }
 
-    fn fail(&mut self, _status: &Status, _target: &Target, _out: &mut Vec<u8>) -> Ending {
-        Ending::Abort
+    /// Only in envelopes can a failure be told from a message; then the array ends whole.
+    fn fail(&mut self, status: &Status, target: &Target, out: &mut Vec<u8>) -> Ending {
+        if !target.policy.envelope {
+            return Ending::Abort;
+        }
+        if self.started {
+            out.push(b',');
+        }
+        target.write_failure(status, out);
+        out.push(b']');
+        Ending::Clean
     }
 }
 
@@ -71,9 +82,8 @@ impl Framing for Ndjson {
     fn close(&mut self, _out: &mut Vec<u8>) {}
 
     fn fail(&mut self, status: &Status, target: &Target, out: &mut Vec<u8>) -> Ending {
-        out.extend_from_slice(b"{\"error\":");
-        out.extend_from_slice(&json_error::body(status, &target.codec));
-        out.extend_from_slice(b"}\n");
+        write_error(&json_error::body(status, &target.codec), out);
+        out.push(b'\n');
         Ending::Abort
     }
 }

@@ -11,10 +11,10 @@ use http::header::HeaderValue;
 
 use crate::rpc::{Message, Status};
 
+use super::Target;
 use super::headers::set_stream;
 use super::stream_body::{Ending, Framing};
 use super::target::SsePolicy;
-use super::{Target, json_error};
 
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
@@ -56,7 +56,7 @@ impl Framing for Sse {
 
     fn fail(&mut self, status: &Status, target: &Target, out: &mut Vec<u8>) -> Ending {
         out.extend_from_slice(b"event: error\ndata: ");
-        out.extend_from_slice(&json_error::body(status, &target.codec));
+        target.write_failure(status, out);
         out.extend_from_slice(b"\n\n");
         Ending::Clean
     }

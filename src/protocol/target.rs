@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::rpc::{CallPolicy, Kind, Message, Method, Status};
+use crate::rpc::{CallPolicy, FieldViolation, Kind, Message, Method, Status};
 use crate::transcode::http_body::HttpBody;
-use crate::transcode::query::QueryOptions;
+use crate::transcode::query::{self, QueryOptions};
 use crate::transcode::request::RequestPlan;
 use crate::transcode::response::ResponsePlan;
 use crate::transcode::{Codec, ReadOptions, WireError, WriteOptions};
 
+use super::json_error;
+
 /// A route, resolved and compiled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     pub method: Method,
     /// The full name, such as `shop.v1.Shop.GetItem`.
@@ -29,15 +31,56 @@ pub struct Target {
 }
 
 impl Target {
-    /// Appends a message of the upstream as JSON.
+    /// Appends a message of the upstream as JSON; on an error `out` is left as it was.
     ///
     /// # Errors
     /// When it is none of the method's output type: the upstream's fault.
     pub(super) fn write_json(&self, message: &Message, out: &mut Vec<u8>) -> Result<(), Status> {
         let wire = plain(message)?;
-        self.response
-            .write_json(&self.codec, wire, &self.policy.write, out)
-            .map_err(|error| undecodable(&error))
+        let (start, options) = (out.len(), &self.policy.write);
+        let enveloped = self.policy.envelope && self.kind.server_streams();
+        if enveloped {
+            out.extend_from_slice(b"{\"result\":");
+        }
+        self.response.write_json(&self.codec, wire, options, out).map_err(|error| {
+            out.truncate(start);
+            undecodable(&error)
+        })?;
+        if enveloped {
+            out.push(b'}');
+        }
+        Ok(())
+    }
+
+    /// Appends a failure behind messages of a stream.
+    pub(super) fn write_failure(&self, status: &Status, out: &mut Vec<u8>) {
+        let failure = json_error::body(status, &self.codec);
+        if self.policy.envelope {
+            write_error(&failure, out);
+        } else {
+            out.extend_from_slice(&failure);
+        }
+    }
+
+    /// This target for one request of a client that speaks JSON: the same, unless the route allows a
+    /// selection of fields and the query makes one.
+    ///
+    /// # Errors
+    /// 400 for what selects nothing of the answer.
+    pub fn selecting(self: Arc<Self>, query: &str) -> Result<Arc<Self>, Status> {
+        if !self.policy.fields {
+            return Ok(self);
+        }
+        let mut selections = query::pairs(query).flatten().filter(|(name, _)| name == FIELDS);
+        let Some((_, text)) = selections.next() else { return Ok(self) };
+        if selections.next().is_some() {
+            return Err(invalid_selection(
+                "the parameter is given twice: separate names by commas".to_owned(),
+            ));
+        }
+        let response = self.response.selecting(&self.codec, &text);
+        let response = response.map_err(|error| invalid_selection(error.0))?;
+        Ok(Arc::new(Self { response, ..Self::clone(&self) }))
     }
 
     /// The raw body in a message of the upstream.
@@ -48,6 +91,22 @@ impl Target {
         plain(message)?;
         self.response.raw(message.bytes.clone()).map_err(|error| undecodable(&error))
     }
+}
+
+/// Appends a failure so that it can be told from a message.
+pub(super) fn write_error(failure: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"error\":");
+    out.extend_from_slice(failure);
+    out.push(b'}');
+}
+
+/// The query parameter that selects fields, where a route allows it.
+pub const FIELDS: &str = "$fields";
+
+fn invalid_selection(description: String) -> Status {
+    let message = format!("a parameter is invalid: {FIELDS}: {description}");
+    let violation = FieldViolation { field: FIELDS.to_owned(), description };
+    Status::invalid("INVALID_PARAMETER", message).with_violations(&[violation])
 }
 
 /// Nobody asked the upstream to compress what is to be transcoded.
@@ -84,6 +143,12 @@ pub struct TargetPolicy {
     pub read: ReadOptions,
     pub write: WriteOptions,
     pub query: QueryOptions,
+    /// Whether messages of streams are wrapped as `{"result": …}`.
+    pub envelope: bool,
+    /// Whether bodies may be HTML forms.
+    pub forms: bool,
+    /// Whether `?$fields=` selects fields of the answer.
+    pub fields: bool,
 }
 
 /// How the messages of a server stream are put into one body.

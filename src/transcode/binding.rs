@@ -66,6 +66,11 @@ impl FieldPlan {
         self.parents.iter().map(|parent| parent.number).chain([self.number])
     }
 
+    /// The numbers of the messages on the way.
+    pub fn parents(&self) -> impl Iterator<Item = u32> {
+        self.parents.iter().map(|parent| parent.number)
+    }
+
     /// The field itself.
     #[must_use]
     pub fn field<'s>(&self, codec: &'s Codec) -> Option<Field<'s>> {
@@ -99,6 +104,16 @@ impl FieldPlan {
         out: &mut Vec<u8>,
     ) -> Result<(), JsonError> {
         self.write(out, |out| codec.read_field(self.message, self.number, json, options, out))
+    }
+
+    /// Writes an encoded message.
+    pub fn write_message(&self, codec: &Codec, content: &[u8], out: &mut Vec<u8>) {
+        let delimited = self.field(codec).is_some_and(Field::is_delimited);
+        let mut wrapped = wrap(Parent { number: self.number, delimited }, content);
+        for parent in self.parents.iter().rev() {
+            wrapped = wrap(*parent, &wrapped);
+        }
+        out.extend_from_slice(&wrapped);
     }
 
     /// Writes what `value` writes, wrapped in the messages on the way.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
+use super::mask::Mask;
 use super::options::{ReadOptions, WriteOptions};
 use super::plan::{EnumPlan, MessagePlan};
 use super::problem::{JsonError, WireError};
@@ -131,7 +132,22 @@ impl Codec {
         options: &WriteOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), WireError> {
-        json_writer::write(self, message, wire, options, out)
+        json_writer::write(self, message, wire, options, None, out)
+    }
+
+    /// Writes what a mask of this type selects of a message; the rest is stepped over unread.
+    ///
+    /// # Errors
+    /// As those of [`Codec::write`].
+    pub fn write_selected(
+        &self,
+        message: MessageId,
+        wire: &[u8],
+        options: &WriteOptions,
+        mask: &Mask,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WireError> {
+        json_writer::write(self, message, wire, options, Some(mask), out)
     }
 
     /// Writes an encoded `google.protobuf.Any`, whether or not the schema has that type itself.
@@ -166,6 +182,21 @@ impl Codec {
         options: &WriteOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), WireError> {
-        json_writer::write_field(self, message, field, wire, options, out)
+        json_writer::write_field(self, message, field, wire, options, None, out)
+    }
+
+    /// Writes what a mask of this field selects of its value.
+    ///
+    /// # Errors
+    /// As those of [`Codec::write_field`].
+    pub fn write_field_selected(
+        &self,
+        (message, field): (MessageId, u32),
+        wire: &[u8],
+        options: &WriteOptions,
+        mask: &Mask,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WireError> {
+        json_writer::write_field(self, message, field, wire, options, Some(mask), out)
     }
 }

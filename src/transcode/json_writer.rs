@@ -17,9 +17,11 @@ mod structs;
 mod well_known;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::codec::Codec;
 use super::distinct::Span;
+use super::mask::{Mask, Selection};
 use super::options::WriteOptions;
 use super::plan::{FieldPlan, Kind, MessagePlan, Shape};
 use super::problem::{Report, Segment, WireError};
@@ -56,6 +58,8 @@ struct Writer<'c, 'w> {
     depth: usize,
     /// Whether the wire is in disorder, so that all messages are gathered.
     gathering: bool,
+    /// What is selected of the message at hand; `None` for all of it.
+    selection: Option<&'c Selection>,
     /// The keys of the maps that are open, as places in `out`.
     keys: Vec<Span>,
     report: Report,
@@ -67,10 +71,12 @@ pub(super) fn write(
     message: MessageId,
     wire: &[u8],
     options: &WriteOptions,
+    mask: Option<&Mask>,
     out: &mut Vec<u8>,
 ) -> Result<(), WireError> {
     Writer::run(codec, wire, options, out, |writer| {
         let plan = writer.codec.message_plan(message);
+        writer.selection = mask.and_then(Mask::selection);
         writer.body(plan.kind, plan, &[Cursor::new(wire)])
     })
 }
@@ -82,10 +88,12 @@ pub(super) fn write_field(
     number: u32,
     wire: &[u8],
     options: &WriteOptions,
+    mask: Option<&Mask>,
     out: &mut Vec<u8>,
 ) -> Result<(), WireError> {
     Writer::run(codec, wire, options, out, |writer| {
         let plan = writer.codec.message_plan(message);
+        writer.selection = mask.and_then(Mask::selection);
         writer.single_field(plan, number, Cursor::new(wire))
     })
 }
@@ -117,6 +125,7 @@ impl<'c, 'w> Writer<'c, 'w> {
             out: std::mem::take(out),
             depth: 0,
             gathering: false,
+            selection: None,
             keys: Vec::new(),
             report: Report::default(),
         };
@@ -234,14 +243,43 @@ impl<'c, 'w> Writer<'c, 'w> {
                 cursor.skip(head)?;
                 continue;
             }
+            let outer = self.selection;
+            if !self.select(index) {
+                skip_all(head, &mut cursor)?;
+                continue;
+            }
+            let before = self.out.len();
             self.label(field);
             if let Err(fault) = self.field(field, head, &mut cursor) {
                 self.report.push(Segment::Field(field.json_name.clone()));
                 return Err(fault);
             }
+            if field.closed {
+                self.take_back(field, before);
+            }
+            self.selection = outer;
         }
         self.defaults(plan, next, plan.fields.len());
         Ok(())
+    }
+
+    /// A list of nothing but unknown enum numbers, which are unknown fields, is none.
+    fn take_back(&mut self, field: &FieldPlan, before: usize) {
+        let is_list = matches!(field.shape, Shape::Repeated | Shape::Packed);
+        if is_list && !self.options.print_defaults && self.out.ends_with(b"[]") {
+            self.out.truncate(before);
+        }
+    }
+
+    /// Whether a field of the message at hand is selected; what follows is then of its values.
+    #[inline]
+    fn select(&mut self, index: usize) -> bool {
+        let Some(selection) = self.selection else { return true };
+        match selection.part(index) {
+            Some(part) => self.selection = part.selection(),
+            None => return false,
+        }
+        true
     }
 
     /// The field that a value belongs to; none for an unknown one.
@@ -258,7 +296,7 @@ impl<'c, 'w> Writer<'c, 'w> {
     /// "Presence and default values"), though somebody wrote it; so is a packed list without elements.
     #[inline]
     fn is_hidden(&self, field: &FieldPlan, head: Head, mut value: Cursor<'w>) -> bool {
-        let packed = field.shape == Shape::Packed && head.wire_type == WireType::Length;
+        let packed = head.wire_type == WireType::Length && field.kind.wire_type() != WireType::Length;
         (field.implicit || packed)
             && !self.options.print_defaults
             && match head.wire_type {
@@ -280,14 +318,17 @@ impl<'c, 'w> Writer<'c, 'w> {
     #[inline]
     fn defaults(&mut self, plan: &MessagePlan, next: usize, until: usize) {
         if self.options.print_defaults {
-            self.print_defaults(plan.fields.get(next..until).unwrap_or_default());
+            self.print_defaults(plan, next..until);
         }
     }
 
-    fn print_defaults(&mut self, fields: &[FieldPlan]) {
-        for field in fields.iter().filter(|field| field.has_no_presence()) {
-            self.label(field);
-            self.default_value(field);
+    fn print_defaults(&mut self, plan: &MessagePlan, absent: Range<usize>) {
+        for (index, field) in plan.fields.iter().enumerate().take(absent.end).skip(absent.start) {
+            let selected = self.selection.is_none_or(|selection| selection.part(index).is_some());
+            if selected && field.has_no_presence() {
+                self.label(field);
+                self.default_value(field);
+            }
         }
     }
 
@@ -385,6 +426,16 @@ impl<'c, 'w> Writer<'c, 'w> {
         match (field.enumeration, cursor.varint()) {
             (Some(id), Ok(bits)) => !self.codec.enum_plan(id).knows(scalar::int32(bits)),
             _ => false,
+        }
+    }
+}
+
+/// Steps over all values of a field that follow each other, as a list would be read.
+fn skip_all(head: Head, cursor: &mut Cursor<'_>) -> Outcome {
+    loop {
+        cursor.skip(head)?;
+        if !cursor.follows(head) {
+            return Ok(());
         }
     }
 }

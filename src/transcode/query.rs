@@ -5,13 +5,14 @@
 //! .proto file or of JSON, dotted; repeated fields by repeated names; map entries as `m[key]=value`.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::rpc::FieldViolation;
 use crate::schema::field_path;
-use crate::schema::{Cardinality, Field, Message, MessageId};
+use crate::schema::{Cardinality, Field, MessageId};
 
 use super::binding::{FieldPlan, put_bytes};
+use super::form::Value;
 use super::{Codec, ReadOptions};
 
 /// What happens to query parameters.
@@ -77,6 +78,9 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
+/// The most parameters that are told to be wrong; what is behind them is not looked at.
+pub(super) const MAX_VIOLATIONS: usize = 100;
+
 /// Binds query parameters to one request message.
 pub(super) struct Binder<'a> {
     codec: &'a Codec,
@@ -86,8 +90,12 @@ pub(super) struct Binder<'a> {
     root: MessageId,
     /// Singular fields that have their value, by numbers from the root.
     singular: HashSet<Vec<u32>>,
-    /// Oneofs that have their member, by the numbers to their message and their index.
-    oneofs: HashSet<(Vec<u32>, u16)>,
+    /// The number of the member that a oneof has, by the numbers to its message and its index.
+    oneofs: HashMap<(Vec<u32>, u16), u32>,
+    /// Keys of maps that have their value, by numbers from the root.
+    keys: HashSet<(Vec<u32>, String)>,
+    /// The fields that were bound, each once.
+    paths: Vec<Box<str>>,
 }
 
 impl<'a> Binder<'a> {
@@ -98,8 +106,17 @@ impl<'a> Binder<'a> {
         read: &'a ReadOptions,
         bound: Bound<'a>,
     ) -> Self {
-        let (singular, oneofs) = (HashSet::new(), HashSet::new());
-        let mut binder = Self { codec, options, read, bound, root, singular, oneofs };
+        let mut binder = Self {
+            codec,
+            options,
+            read,
+            bound,
+            root,
+            singular: HashSet::new(),
+            oneofs: HashMap::new(),
+            keys: HashSet::new(),
+            paths: Vec::new(),
+        };
         for plan in bound.path {
             binder.take(plan);
         }
@@ -112,15 +129,25 @@ impl<'a> Binder<'a> {
         let mut way = Vec::new();
         for number in plan.numbers() {
             let Some(field) = message.and_then(|message| message.field_by_number(number)) else { return };
-            self.oneofs.extend(field.oneof().map(|oneof| (way.clone(), oneof)));
+            self.oneofs.extend(field.oneof().map(|oneof| ((way.clone(), oneof), number)));
             way.push(number);
             message = field.message();
         }
         self.singular.insert(way);
     }
 
+    /// The paths of the fields that were bound, by names as in the .proto file.
+    pub(super) fn into_paths(self) -> Vec<Box<str>> {
+        self.paths
+    }
+
     /// Writes one parameter.
-    pub(super) fn bind(&mut self, name: &str, value: &str, out: &mut Vec<u8>) -> Result<(), FieldViolation> {
+    pub(super) fn bind(
+        &mut self,
+        name: &str,
+        value: Value<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FieldViolation> {
         if self.options.leaves_out(name) {
             return Ok(());
         }
@@ -134,16 +161,36 @@ impl<'a> Binder<'a> {
         let (Some(plan), Some(field)) = (FieldPlan::of(root, &fields), fields.last().copied()) else {
             return Err(violation(name, "the name is empty".to_owned()));
         };
-        self.check(name, &plan, &fields, field)?;
+        let read = &self.below(name, &fields, field)?;
+        self.check(name, key, &plan, &fields)?;
         match (field.cardinality(), key) {
-            (Cardinality::Map, Some(key)) => self.bind_entry(name, &plan, field, key, value, out),
+            (Cardinality::Map, Some(key)) => self.bind_entry(name, &plan, field, (key, value), read, out),
             (Cardinality::Map, None) => {
                 Err(violation(name, format!("the field is a map: write {name}[KEY]=VALUE")))
             }
             (_, Some(_)) => Err(violation(name, "only maps have keys in brackets".to_owned())),
             (_, None) => plan
-                .write_text(self.codec, value, self.read, out)
-                .map_err(|error| violation(&error.path, error.description)),
+                .write(out, |out| value.write(self.codec, (plan.message, field), read, out))
+                .map_err(|error| violation(&plan.path, error.description)),
+        }?;
+        if !self.paths.contains(&plan.path) {
+            self.paths.push(plan.path);
+        }
+        Ok(())
+    }
+
+    /// How values are read so deep: a name nests as the JSON would that says the same.
+    fn below(
+        &self,
+        name: &str,
+        fields: &[Field<'_>],
+        field: Field<'_>,
+    ) -> Result<ReadOptions, FieldViolation> {
+        let depth = fields.len() + usize::from(!super::binding::is_singular(field));
+        let limit = self.read.max_depth;
+        match limit.checked_sub(depth) {
+            Some(max_depth) => Ok(ReadOptions { max_depth, ..*self.read }),
+            None => Err(violation(name, format!("the name is nested deeper than {limit} levels"))),
         }
     }
 
@@ -151,9 +198,9 @@ impl<'a> Binder<'a> {
     fn check(
         &mut self,
         name: &str,
+        key: Option<&str>,
         plan: &FieldPlan,
         fields: &[Field<'_>],
-        field: Field<'_>,
     ) -> Result<(), FieldViolation> {
         let numbers: Vec<u32> = plan.numbers().collect();
         if self.bound.path.iter().any(|bound| overlaps(bound, &numbers)) {
@@ -165,25 +212,25 @@ impl<'a> Binder<'a> {
         for (depth, member) in fields.iter().enumerate() {
             let Some(oneof) = member.oneof() else { continue };
             let parent = numbers.get(..depth).unwrap_or_default().to_vec();
-            let through = depth + 1 < fields.len() && self.has_below(&numbers, depth);
-            if !self.oneofs.insert((parent, oneof)) && !through {
+            let chosen = *self.oneofs.entry((parent, oneof)).or_insert(member.number());
+            if chosen != member.number() {
                 let message = "another field of the same oneof has its value already".to_owned();
                 return Err(violation(name, message));
             }
         }
-        if super::binding::is_singular(field) && !self.singular.insert(numbers) {
+        if let Some(key) = key
+            && !self.keys.insert((numbers.clone(), key.to_owned()))
+        {
+            return Err(violation(name, "the key is given twice".to_owned()));
+        }
+        let singular = fields.last().copied().is_some_and(super::binding::is_singular);
+        if singular && !self.singular.insert(numbers) {
             return Err(violation(
                 name,
                 "the parameter is given twice, and the field is not repeated".to_owned(),
             ));
         }
         Ok(())
-    }
-
-    /// Whether an earlier parameter went through the same member of a oneof, as `a.x` before `a.y`.
-    fn has_below(&self, numbers: &[u32], depth: usize) -> bool {
-        let prefix = numbers.get(..=depth).unwrap_or_default();
-        self.singular.iter().any(|bound| bound.starts_with(prefix))
     }
 
     /// A map entry is a message with the key as field 1 and the value as field 2 (protobuf encoding,
@@ -193,17 +240,18 @@ impl<'a> Binder<'a> {
         name: &str,
         plan: &FieldPlan,
         field: Field<'_>,
-        key: &str,
-        value: &str,
+        (key, value): (&str, Value<'_>),
+        read: &ReadOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), FieldViolation> {
-        let Some(entry) = field.message().map(Message::id) else {
+        let entry = field.message().and_then(|entry| Some((entry.id(), entry.field_by_number(2)?)));
+        let Some((entry, value_field)) = entry else {
             return Err(violation(name, "the map has no entries".to_owned()));
         };
         plan.write(out, |out| {
             let mut content = Vec::new();
-            self.codec.read_text(entry, 1, key, self.read, &mut content)?;
-            self.codec.read_text(entry, 2, value, self.read, &mut content)?;
+            self.codec.read_text(entry, 1, key, read, &mut content)?;
+            value.write(self.codec, (entry, value_field), read, &mut content)?;
             put_bytes(plan.number, &content, out);
             Ok(())
         })
@@ -240,3 +288,6 @@ fn unknown(error: &field_path::FieldPathError, path: &str) -> String {
 fn violation(field: &str, description: String) -> FieldViolation {
     FieldViolation { field: field.to_owned(), description }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use crate::schema::field_path::FieldPathError;
 use crate::schema::{Field, Message, MessageId};
 
 use super::binding::{FieldPlan, is_singular, put_bytes};
+use super::form::{Form, Value};
 use super::http_body;
 use super::query::{self, Binder, Bound, QueryOptions};
 use super::{Codec, JsonError, ReadOptions};
@@ -64,6 +65,8 @@ pub struct Parts<'a> {
 pub enum RequestError {
     /// The body is not what it should be.
     Body(JsonError),
+    /// Fields of a form do not fit.
+    Form(Vec<FieldViolation>),
     /// A path variable or query parameters do not fit.
     Parameters(Vec<FieldViolation>),
 }
@@ -117,6 +120,61 @@ impl RequestPlan {
         }
     }
 
+    /// Whether the body may be a form: it is the whole message, or a field that is one message.
+    #[must_use]
+    pub fn takes_form(&self, codec: &Codec) -> bool {
+        match &self.body {
+            BodyPlan::Whole => true,
+            BodyPlan::Field(plan) => {
+                plan.field(codec).is_some_and(|field| is_singular(field) && field.message().is_some())
+            }
+            BodyPlan::None | BodyPlan::Raw(_) => false,
+        }
+    }
+
+    /// Encodes a request whose body is a form.
+    ///
+    /// # Errors
+    /// What is wrong with each field of the form, or with each parameter.
+    pub fn encode_form(
+        &self,
+        codec: &Codec,
+        parts: Parts<'_>,
+        form: &Form,
+        read: &ReadOptions,
+        query: &QueryOptions,
+    ) -> Result<Vec<u8>, RequestError> {
+        let mut out = Vec::new();
+        let (content, paths) = self.form_content(codec, form, read, query).map_err(RequestError::Form)?;
+        match &self.body {
+            BodyPlan::Field(plan) if !content.is_empty() => plan.write_message(codec, &content, &mut out),
+            _ => out.extend_from_slice(&content),
+        }
+        self.weave(codec, parts, read, query, &mut out, |_| {
+            Ok(Some(paths).filter(|paths| !paths.is_empty()))
+        })?;
+        Ok(out)
+    }
+
+    /// The message that a form makes, and the paths of its fields.
+    fn form_content(
+        &self,
+        codec: &Codec,
+        form: &Form,
+        read: &ReadOptions,
+        query: &QueryOptions,
+    ) -> Result<(Vec<u8>, Vec<String>), Vec<FieldViolation>> {
+        let (mut root, mut read) = (self.message, *read);
+        if let BodyPlan::Field(plan) = &self.body {
+            root = plan.field(codec).and_then(Field::message).map_or(root, Message::id);
+            read.max_depth = read.max_depth.saturating_sub(plan.numbers().count());
+        }
+        let mut binder = Binder::new(codec, root, query, &read, Bound { path: &[], body: None });
+        let mut content = Vec::new();
+        form.bind(&mut binder, &mut content)?;
+        Ok((content, binder.into_paths().into_iter().map(String::from).collect()))
+    }
+
     /// Encodes a request.
     ///
     /// # Errors
@@ -130,16 +188,34 @@ impl RequestPlan {
     ) -> Result<Vec<u8>, RequestError> {
         let mut out = Vec::with_capacity(parts.body.len() + 32);
         self.encode_body(codec, parts, read, &mut out).map_err(RequestError::Body)?;
+        self.weave(codec, parts, read, query, &mut out, |body| {
+            let paths = (!parts.body.is_empty()).then(|| codec.field_paths(body, parts.body, read));
+            paths.transpose()
+        })?;
+        Ok(out)
+    }
+
+    /// Appends what is not the body: the query, the mask of the body's paths, and the path.
+    fn weave(
+        &self,
+        codec: &Codec,
+        parts: Parts<'_>,
+        read: &ReadOptions,
+        query: &QueryOptions,
+        out: &mut Vec<u8>,
+        paths: impl FnOnce(MessageId) -> Result<Option<Vec<String>>, JsonError>,
+    ) -> Result<(), RequestError> {
         let mut violations = Vec::new();
         let before = out.len();
-        self.encode_query(codec, parts.query, read, query, &mut out, &mut violations);
-        self.encode_mask(codec, parts, read, out.len() > before, &mut out).map_err(RequestError::Body)?;
+        self.encode_query(codec, parts.query, read, query, out, &mut violations);
+        let has_query = out.len() > before;
+        self.encode_mask(codec, parts.query, has_query, paths, out).map_err(RequestError::Body)?;
         for (plan, text) in self.captures.iter().zip(parts.captures) {
-            if let Err(error) = plan.write_text(codec, text, read, &mut out) {
+            if let Err(error) = plan.write_text(codec, text, read, out) {
                 violations.push(FieldViolation { field: error.path, description: error.description });
             }
         }
-        if violations.is_empty() { Ok(out) } else { Err(RequestError::Parameters(violations)) }
+        if violations.is_empty() { Ok(()) } else { Err(RequestError::Parameters(violations)) }
     }
 
     /// "If the body is empty", the message or the field is left as it is.
@@ -199,27 +275,31 @@ impl RequestPlan {
                         description: description.to_owned(),
                     });
                 }
-                binder.bind(&name, &value, out)
+                binder.bind(&name, Value::Text(&value), out)
             });
             violations.extend(bound.err());
+            if violations.len() >= query::MAX_VIOLATIONS {
+                break;
+            }
         }
     }
 
     fn encode_mask(
         &self,
         codec: &Codec,
-        parts: Parts<'_>,
-        read: &ReadOptions,
+        query: &str,
         has_query: bool,
+        paths: impl FnOnce(MessageId) -> Result<Option<Vec<String>>, JsonError>,
         out: &mut Vec<u8>,
     ) -> Result<(), JsonError> {
         let (Some(mask), BodyPlan::Field(body)) = (&self.mask, &self.body) else { return Ok(()) };
         let Some(message) = body.field(codec).and_then(Field::message) else { return Ok(()) };
-        if parts.body.is_empty() || (has_query && names_mask(codec, self.message, mask, parts.query)) {
+        if has_query && names_mask(codec, self.message, mask, query) {
             return Ok(());
         }
+        let Some(paths) = paths(message.id())? else { return Ok(()) };
         let mut content = Vec::new();
-        for path in codec.field_paths(message.id(), parts.body, read)? {
+        for path in paths {
             put_bytes(1, path.as_bytes(), &mut content);
         }
         mask.write(out, |out| {
@@ -247,16 +327,27 @@ impl BodyPlan {
 
 fn capture(input: Message<'_>, path: &[String]) -> Result<FieldPlan, FieldPathError> {
     let fields = crate::schema::field_path::resolve(input, path.iter().map(String::as_str))?;
-    match (FieldPlan::of(input, &fields), fields.last()) {
-        (Some(plan), Some(field)) if is_singular(*field) => Ok(plan),
-        (_, field) => Err(FieldPathError {
-            message: format!(
-                "\"{}\" is repeated, so no path variable can be it",
-                field.map_or("", |field| field.name())
-            ),
-            candidates: Vec::new(),
-        }),
-    }
+    let last = fields.last().copied();
+    let wrong = match last {
+        Some(field) if !is_singular(field) => "is repeated",
+        Some(field) if field.message().is_some_and(|message| !has_scalar_text(message)) => "is a message",
+        _ => match FieldPlan::of(input, &fields) {
+            Some(plan) => return Ok(plan),
+            None => "is no name",
+        },
+    };
+    let name = last.map_or("", Field::name);
+    let message = format!("\"{name}\" {wrong}, so no path variable can be it");
+    Err(FieldPathError { message, candidates: Vec::new() })
+}
+
+/// "A non-repeated field with a primitive type" (google/api/http.proto); messages that stand for one value are
+/// as good. Of the others a body's part would remain beside the path's: their fields merge and grow.
+fn has_scalar_text(message: Message<'_>) -> bool {
+    message.name().strip_prefix("google.protobuf.").is_some_and(|name| {
+        matches!(name, "Timestamp" | "Duration")
+            || (name.ends_with("Value") && !matches!(name, "Value" | "ListValue"))
+    })
 }
 
 /// The field of type `google.protobuf.FieldMask`, if the message has exactly one.
@@ -269,9 +360,10 @@ fn only_mask(input: Message<'_>) -> Option<FieldPlan> {
     FieldPlan::of(input, &[mask])
 }
 
+/// Whether the query gives the mask; an empty one is none.
 fn names_mask(codec: &Codec, root: MessageId, mask: &FieldPlan, text: &str) -> bool {
     let root = codec.schema().message(root);
-    query::pairs(text).flatten().any(|(name, _)| {
+    query::pairs(text).flatten().filter(|(_, value)| !value.is_empty()).any(|(name, _)| {
         FieldPlan::resolve(root, name.split('.')).is_ok_and(|plan| plan.numbers().eq(mask.numbers()))
     })
 }

@@ -3,19 +3,21 @@
 use bytes::Bytes;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use crate::schema::field_path::FieldPathError;
-use crate::schema::{Field, Message, MessageId};
+use crate::schema::field_path::{self, FieldPathError};
+use crate::schema::{Message, MessageId};
 
 use super::binding::{FieldPlan, is_singular};
 use super::http_body::{self, HttpBody};
 use super::request::PlanError;
-use super::{Codec, WireError, WriteOptions};
+use super::{Codec, Mask, MaskError, WireError, WriteOptions};
 
 /// How messages of one binding become response bodies.
 #[derive(Clone, Debug)]
 pub struct ResponsePlan {
     message: MessageId,
     content: Content,
+    /// What the client selects of it; `None` for all.
+    mask: Option<Mask>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,7 +41,20 @@ impl ResponsePlan {
             None => Content::Whole,
             Some(name) => named(output, name).map_err(PlanError::ResponseBody)?,
         };
-        Ok(Self { message: output.id(), content })
+        Ok(Self { message: output.id(), content, mask: None })
+    }
+
+    /// The same plan for one request that selects a part of the body.
+    ///
+    /// # Errors
+    /// A text that is no selection of what the body is.
+    pub fn selecting(&self, codec: &Codec, text: &str) -> Result<Self, MaskError> {
+        let mask = match &self.content {
+            Content::Whole => Mask::of_message(codec, self.message, text)?,
+            Content::Field(plan) => Mask::of_field(codec, plan.message, plan.number, text)?,
+            Content::Raw(_) => return Err(MaskError("the answer is raw bytes and has no fields".to_owned())),
+        };
+        Ok(Self { mask: Some(mask), ..self.clone() })
     }
 
     /// Whether responses are raw bytes with a content type of their own.
@@ -59,9 +74,24 @@ impl ResponsePlan {
         options: &WriteOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), WireError> {
-        match &self.content {
-            Content::Field(plan) => codec.write_field(plan.message, plan.number, wire, options, out),
-            Content::Whole | Content::Raw(_) => codec.write(self.message, wire, options, out),
+        match (&self.content, &self.mask) {
+            (Content::Field(plan), mask) => {
+                let within;
+                let wire = if plan.parents().next().is_none() {
+                    wire
+                } else {
+                    within = value(Bytes::copy_from_slice(wire), plan.parents())?;
+                    &within
+                };
+                match mask {
+                    None => codec.write_field(plan.message, plan.number, wire, options, out),
+                    Some(mask) => {
+                        codec.write_field_selected((plan.message, plan.number), wire, options, mask, out)
+                    }
+                }
+            }
+            (_, None) => codec.write(self.message, wire, options, out),
+            (_, Some(mask)) => codec.write_selected(self.message, wire, options, mask, out),
         }
     }
 
@@ -71,37 +101,76 @@ impl ResponsePlan {
     /// When the message is none of its type.
     pub fn raw(&self, wire: Bytes) -> Result<HttpBody, WireError> {
         match &self.content {
-            Content::Raw(Some(plan)) => http_body::decode(last_value(&wire, plan.number)?),
+            Content::Raw(Some(plan)) => http_body::decode(value(wire, plan.numbers())?),
             _ => http_body::decode(wire),
         }
     }
 }
 
+/// `response_body` names a field of the answer (google/api/http.proto); a dotted path goes on from there.
 fn named(output: Message<'_>, name: &str) -> Result<Content, FieldPathError> {
-    let plan = FieldPlan::resolve(output, [name])?;
-    let raw = |field: Field<'_>| is_singular(field) && field.message().is_some_and(http_body::is);
-    Ok(if output.field(name).is_some_and(raw) { Content::Raw(Some(plan)) } else { Content::Field(plan) })
+    let plan = FieldPlan::resolve(output, name.split('.'))?;
+    let field = field_path::resolve(output, name.split('.'))?.pop();
+    let raw = field.is_some_and(|field| is_singular(field) && field.message().is_some_and(http_body::is));
+    Ok(if raw { Content::Raw(Some(plan)) } else { Content::Field(plan) })
 }
 
-/// The last value of a length-delimited field; empty where there is none.
-fn last_value(wire: &Bytes, number: u32) -> Result<Bytes, WireError> {
-    let invalid =
-        |error: prost::DecodeError| WireError { path: String::new(), description: error.to_string() };
-    let mut value = Bytes::new();
-    let mut rest = wire.clone();
-    while !rest.is_empty() {
-        let (field, wire_type) = decode_key(&mut rest).map_err(invalid)?;
-        if field == number && wire_type == WireType::LengthDelimited {
-            let length = decode_varint(&mut rest).map_err(invalid)?;
-            let length = usize::try_from(length).ok().filter(|length| *length <= rest.len());
-            let length = length.ok_or_else(|| WireError {
-                path: String::new(),
-                description: "a length points past the end of the message".to_owned(),
-            })?;
-            value = rest.split_to(length);
-        } else {
-            skip_field(wire_type, field, &mut rest, DecodeContext::default()).map_err(invalid)?;
-        }
+/// The content of a message below others; empty where there is none.
+fn value(wire: Bytes, way: impl Iterator<Item = u32>) -> Result<Bytes, WireError> {
+    let mut message = wire;
+    for number in way {
+        message = merged(message, number)?;
     }
-    Ok(value)
+    Ok(message)
 }
+
+/// The values of one message field, which are its parts where there are several (protobuf encoding, "Last One
+/// Wins").
+fn merged(wire: Bytes, number: u32) -> Result<Bytes, WireError> {
+    let mut whole: Option<Bytes> = None;
+    let mut rest = wire;
+    while !rest.is_empty() {
+        let (field, wire_type) = decode_key(&mut rest).map_err(|error| invalid(&error))?;
+        let start = rest.clone();
+        let part = match wire_type {
+            WireType::LengthDelimited if field == number => delimited(&mut rest)?,
+            WireType::StartGroup if field == number => group(field, &start, &mut rest)?,
+            _ => {
+                skip_field(wire_type, field, &mut rest, DecodeContext::default())
+                    .map_err(|error| invalid(&error))?;
+                continue;
+            }
+        };
+        whole = Some(match whole {
+            Some(before) => [before, part].concat().into(),
+            None => part,
+        });
+    }
+    Ok(whole.unwrap_or_default())
+}
+
+fn delimited(rest: &mut Bytes) -> Result<Bytes, WireError> {
+    let length = decode_varint(rest).map_err(|error| invalid(&error))?;
+    match usize::try_from(length).ok().filter(|length| *length <= rest.len()) {
+        Some(length) => Ok(rest.split_to(length)),
+        None => Err(WireError {
+            path: String::new(),
+            description: "a length points past the end of the message".to_owned(),
+        }),
+    }
+}
+
+/// What stands between the tags of a group.
+fn group(field: u32, start: &Bytes, rest: &mut Bytes) -> Result<Bytes, WireError> {
+    skip_field(WireType::StartGroup, field, rest, DecodeContext::default())
+        .map_err(|error| invalid(&error))?;
+    let end_tag = prost::encoding::key_len(field);
+    Ok(start.slice(..start.len() - rest.len() - end_tag))
+}
+
+fn invalid(error: &prost::DecodeError) -> WireError {
+    WireError { path: String::new(), description: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -126,8 +126,10 @@ pub fn envelope(error: &EnvelopeError) -> Status {
             Code::ResourceExhausted,
             Origin::Upstream,
             "UPSTREAM_MESSAGE_TOO_LARGE",
-            format!("the upstream sent {error}"),
-        ),
+            format!("the upstream sent what may not pass: {error}"),
+        )
+        // 429 would tell the client to come back for it.
+        .with_http_status(502),
         EnvelopeError::Flag(_) | EnvelopeError::Truncated => Status::bad_upstream(
             "UPSTREAM_BAD_FRAMING",
             format!("the upstream sent no valid messages: {error}"),

@@ -23,6 +23,7 @@ fn defaults_are_those_of_the_reference() {
         "json.fields = false",
         "query.unknown = \"reject\"",
         "query.ignore = []",
+        "forms = false",
         "sse.heartbeat = \"15s\"",
         "sse.retry = \"2s\"",
         "auth = \"none\"",

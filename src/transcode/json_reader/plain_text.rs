@@ -2,6 +2,7 @@
 
 use super::lexer::Outcome;
 use super::scalar::{integer_bits, is_text, sign_extended, special_float};
+use super::well_known::{NANOS, SECONDS};
 use super::{Reader, Slot};
 use crate::schema::MessageId;
 use crate::transcode::codec::Codec;
@@ -9,7 +10,7 @@ use crate::transcode::number::{self, BadNumber, Decimal};
 use crate::transcode::options::ReadOptions;
 use crate::transcode::plan::{FieldPlan, Kind, Shape};
 use crate::transcode::problem::{JsonError, Segment};
-use crate::transcode::well_known::{duration, field_mask, timestamp};
+use crate::transcode::well_known::{Time, duration, field_mask, timestamp};
 use crate::transcode::wire::{Tag, WireType, put_tag};
 
 /// Reads the text of one value of a field.
@@ -130,16 +131,23 @@ impl<'c> Reader<'c, '_> {
         self.nested(field.tag, |reader| reader.text_body(field))
     }
 
+    /// Both fields, also where they are zero: messages merge, and the path has to replace a whole value.
+    fn put_whole_time(&mut self, time: Time) {
+        let whole = |slot| Slot { implicit: false, ..slot };
+        self.put_integer(Kind::Int64, whole(SECONDS), time.seconds.cast_unsigned());
+        self.put_integer(Kind::Int32, whole(NANOS), i64::from(time.nanos).cast_unsigned());
+    }
+
     /// The content of a message that has a text form.
     fn text_body(&mut self, field: &'c FieldPlan) -> Outcome {
         let text = self.lexer.json;
         match field.kind {
             Kind::Timestamp => match timestamp::parse(text) {
-                Some(time) => self.put_time(time),
+                Some(time) => self.put_whole_time(time),
                 None => return self.lexer.fail("the text is no valid timestamp of RFC 3339"),
             },
             Kind::Duration => match duration::parse(text) {
-                Some(time) => self.put_time(time),
+                Some(time) => self.put_whole_time(time),
                 None => return self.lexer.fail("the text is no valid duration such as \"1.5s\""),
             },
             Kind::FieldMask => match field_mask::parse(text) {
@@ -166,7 +174,7 @@ impl<'c> Reader<'c, '_> {
     fn text_wrapped(&mut self, field: &'c FieldPlan) -> Outcome {
         let plan = field.message.map(|id| self.codec.message_plan(id));
         match plan.and_then(|plan| plan.by_number(1)) {
-            Some(value) => self.text_value(value, value.slot()),
+            Some(value) => self.text_value(value, value.text_slot()),
             None => self.lexer.fail("the wrapper has no value"),
         }
     }

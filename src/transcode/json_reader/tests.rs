@@ -280,7 +280,7 @@ fn text_is_read_in_every_form_that_a_query_may_have() {
         ("color", "COLOR_RED", "color", "1"),
         ("color", "-5", "color", "-5"),
         ("nothing", "null", "nothing", "null"),
-        ("time", "1970-01-01T00:00:01Z", "time", "\"1970-01-01T00:00:01Z\""),
+        ("time", "1970-01-01T00:00:01.5Z", "time", "\"1970-01-01T00:00:01.5Z\""),
         ("duration", "1.5s", "duration", "\"1.5s\""),
         ("mask", "a,bC", "mask", "\"a,bC\""),
         ("structure", r#"{"a":1}"#, "structure", r#"{"a":1}"#),
@@ -290,7 +290,7 @@ fn text_is_read_in_every_form_that_a_query_may_have() {
         ("string_wrapper", "x", "stringWrapper", "\"x\""),
         ("strings", "x", "strings", "[\"x\"]"),
         ("loose", "5", "loose", "[5]"),
-        ("times", "1970-01-01T00:00:01Z", "times", "[\"1970-01-01T00:00:01Z\"]"),
+        ("times", "1970-01-01T00:00:01.5Z", "times", "[\"1970-01-01T00:00:01.5Z\"]"),
     ];
     for (field, text, name, json) in same {
         assert_eq!(read_text(field, text), read(&format!("{{\"{name}\":{json}}}")), "{field}={text}");
@@ -307,7 +307,8 @@ fn text_of_a_default_value_is_written() {
     assert_eq!(read_text("bool_value", "false"), Ok(vec![0x68, 0]));
     assert_eq!(read_text("color", "COLOR_UNSPECIFIED"), Ok(vec![0x80, 1, 0]));
     assert_eq!(read_text("double_value", "0").unwrap().len(), 9);
-    assert_eq!(read_text("int32_wrapper", "0"), Ok(vec![0xda, 4, 0]));
+    assert_eq!(read_text("int32_wrapper", "0"), Ok(vec![0xda, 4, 2, 8, 0]));
+    assert_eq!(read_text("duration", "0s"), Ok(vec![0xa2, 3, 4, 8, 0, 16, 0]));
 }
 
 #[test]

@@ -14,8 +14,8 @@ const TEXT: Tag = Tag::new(1, WireType::Length);
 /// Any.value.
 const VALUE: Tag = Tag::new(2, WireType::Length);
 /// Timestamp and Duration.
-const SECONDS: Slot = Slot { tag: Tag::new(1, WireType::Varint), implicit: true };
-const NANOS: Slot = Slot { tag: Tag::new(2, WireType::Varint), implicit: true };
+pub(super) const SECONDS: Slot = Slot { tag: Tag::new(1, WireType::Varint), implicit: true };
+pub(super) const NANOS: Slot = Slot { tag: Tag::new(2, WireType::Varint), implicit: true };
 
 impl<'c> Reader<'c, '_> {
     /// Reads a string by one of the text forms.

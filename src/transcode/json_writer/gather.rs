@@ -33,22 +33,37 @@ impl<'c, 'w> Writer<'c, 'w> {
             let Some(field) = plan.fields.get(index) else { continue };
             self.defaults(plan, next, index);
             next = index + 1;
-            if field.shape == Shape::Singular && self.last_is_hidden(field, group)? {
+            if self.are_hidden(field, group)? {
                 continue;
             }
+            let outer = self.selection;
+            if !self.select(index) {
+                continue;
+            }
+            let before = self.out.len();
             self.label(field);
             let value = self.gathered_field(field, group);
             self.within(value, || Segment::Field(field.json_name.clone()))?;
+            if field.closed {
+                self.take_back(field, before);
+            }
+            self.selection = outer;
         }
         self.defaults(plan, next, plan.fields.len());
         Ok(())
     }
 
-    fn last_is_hidden(&self, field: &FieldPlan, group: &[Record]) -> Outcome<bool> {
-        let Some(record) = group.last() else { return Ok(true) };
-        let mut cursor = Cursor::new(self.whole).at(record.start as usize);
-        let head = cursor.head()?;
-        Ok(self.is_hidden(field, head, cursor))
+    /// Whether the values make none: of a singular field the last counts, of a list all.
+    fn are_hidden(&self, field: &FieldPlan, group: &[Record]) -> Outcome<bool> {
+        let counting = if field.shape == Shape::Singular { group.len().saturating_sub(1) } else { 0 };
+        for record in group.get(counting..).unwrap_or_default() {
+            let mut cursor = Cursor::new(self.whole).at(record.start as usize);
+            let head = cursor.head()?;
+            if !self.is_hidden(field, head, cursor) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The values of known fields, in the order of the wire; of a oneof those of its last member only.

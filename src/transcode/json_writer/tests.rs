@@ -325,3 +325,33 @@ fn a_field_alone_is_its_value_or_what_stands_for_none() {
     let mut out = Vec::new();
     assert!(CODEC.write_field(all(), 9999, &[], &WriteOptions::default(), &mut out).is_err());
 }
+
+#[test]
+fn a_packed_list_without_elements_is_none_wherever_it_is() {
+    // Field 22 is packed, 29 is not; both may come either way.
+    for (wire, expected) in [
+        (&[0xb2, 1, 0][..], "{}"),
+        (&[0xea, 1, 0], "{}"),
+        (&[0xea, 1, 0, 0xea, 1, 0], "{}"),
+        (&[0xea, 1, 0, 0xb2, 1, 0], "{}"),
+        (&[0xea, 1, 0, 0xb2, 1, 1, 5], r#"{"ints":[5]}"#),
+        (&[0xb2, 1, 0, 0xb2, 1, 1, 5, 0xb2, 1, 0], r#"{"ints":[5]}"#),
+    ] {
+        assert_eq!(write(wire).as_deref(), Ok(expected), "{wire:?}");
+    }
+}
+
+#[test]
+fn a_list_of_unknown_numbers_of_a_closed_enum_is_none() {
+    let write = |wire: &[u8]| write_as("test2.Old", wire, &WriteOptions::default());
+    for (wire, expected) in [
+        (&[0x30, 99][..], "{}"),
+        (&[0x32, 1, 99], "{}"),
+        (&[0x32, 1, 99, 0x30, 98], "{}"),
+        (&[0x32, 2, 99, 1], r#"{"shapes":["ROUND"]}"#),
+        (&[0x32, 1, 99, 0x08, 5], r#"{"id":5}"#),
+        (&[0x32, 1, 99, 0x08, 5, 0x30, 1], r#"{"id":5,"shapes":["ROUND"]}"#),
+    ] {
+        assert_eq!(write(wire).as_deref(), Ok(expected), "{wire:?}");
+    }
+}

@@ -223,3 +223,39 @@ fn bindings_that_name_nothing_are_refused_when_they_are_loaded() {
     assert!(matches!(plan(&codec, "/v1/{name}/{ids}", None, false), Err(PlanError::Variable(1, _))));
     assert!(matches!(plan(&codec, "/v1", Some("nothing"), false), Err(PlanError::Body(_))));
 }
+
+#[test]
+fn the_path_replaces_all_of_a_well_known_value() {
+    let codec = codec();
+    let body_is = Some("*");
+    for (template, captures, body, expected) in [
+        (
+            "/v1/{at}",
+            &["1970-01-01T00:00:05Z"],
+            r#"{"at":"1970-01-01T00:00:01.5Z"}"#,
+            r#"{"at":"1970-01-01T00:00:05Z"}"#,
+        ),
+        ("/v1/{wrapped}", &["0"], r#"{"wrapped":5}"#, r#"{"wrapped":0}"#),
+    ] {
+        let case = Case { template, captures, body_is, body, ..PLAIN };
+        assert_eq!(json(&codec, &case, false), expected, "{template}");
+    }
+    // Of these a part of the body's value would remain.
+    for template in ["/v1/{update_mask}", "/v1/{inner}", "/v1/{raw}"] {
+        assert!(
+            matches!(plan(&codec, template, body_is, false), Err(PlanError::Variable(0, _))),
+            "{template}"
+        );
+    }
+}
+
+#[test]
+fn a_flood_of_wrong_parameters_is_told_in_part() {
+    let codec = codec();
+    let query = "nope&".repeat(5000);
+    let case = Case { query: query.leak(), ..PLAIN };
+    match encode(&codec, &case, false) {
+        Err(RequestError::Parameters(violations)) => assert_eq!(violations.len(), query::MAX_VIOLATIONS),
+        other => panic!("{other:?}"),
+    }
+}

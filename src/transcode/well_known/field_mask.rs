@@ -12,7 +12,7 @@ fn snake_case(path: &[u8]) -> Option<Vec<u8>> {
     let mut snake = Vec::with_capacity(path.len() + 8);
     for &byte in path {
         match byte {
-            b'_' | 0..=b' ' | 0x7f.. => return None,
+            b'_' | b'"' | b'\\' | 0..=b' ' | 0x7f.. => return None,
             b'A'..=b'Z' => snake.extend_from_slice(&[b'_', byte.to_ascii_lowercase()]),
             _ => snake.push(byte),
         }
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_would_not_come_back_is_refused() {
-        for text in ["foo_bar", "a,", ",", "a,,b", "a b", "é"] {
+        for text in ["foo_bar", "a,", ",", "a,,b", "a b", "é", "a\"", "a\\"] {
             assert_eq!(paths(text), None, "{text}");
         }
         for path in ["fooBar", "foo_3", "foo__bar", "foo_", "a,b", "a\"", "é"] {

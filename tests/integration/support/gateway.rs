@@ -81,6 +81,14 @@ impl Gateway {
         assert!(sent.unwrap().success());
     }
 
+    /// The most memory that it ever held, in bytes (proc(5), VmHWM).
+    pub fn peak_memory(&self) -> usize {
+        let id = self.child.id().expect("it still runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         timeout(2 * PATIENCE, self.child.wait()).await.expect("the gateway ends").unwrap()
