@@ -29,6 +29,7 @@ use crate::config::Source;
 use crate::config::model::Config;
 use crate::config::problem::Problem;
 use crate::telemetry::access_log::AccessLog;
+use crate::upstream;
 use snapshot::Snapshot;
 
 /// What all threads share: the current snapshot and where the next one comes from.
@@ -38,6 +39,8 @@ pub struct Gateway {
     current: ArcSwap<Snapshot>,
     /// Held while a snapshot is built, so that reloads come one after the other.
     reloading: Mutex<()>,
+    /// Limits and retry tokens of upstreams, which hold for all workers together.
+    calls: upstream::Shared,
 }
 
 /// What a reload did.
@@ -60,7 +63,15 @@ impl Gateway {
     pub fn load(source: Source) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
         let (snapshot, warnings) = Snapshot::load(&source, 1)?;
         let current = ArcSwap::from_pointee(snapshot);
-        Ok((Arc::new(Self { source, current, reloading: Mutex::default() }), warnings))
+        Ok((
+            Arc::new(Self {
+                source,
+                current,
+                reloading: Mutex::default(),
+                calls: upstream::Shared::default(),
+            }),
+            warnings,
+        ))
     }
 
     /// Loads everything anew and serves it from the next request on. Reads files, so it blocks.

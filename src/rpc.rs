@@ -10,11 +10,13 @@ pub mod deadline;
 pub mod envelope;
 mod error_details;
 pub mod metadata;
+mod policy;
 mod status;
 pub mod trailers;
 
-pub use call::{Call, CallPolicy, Caller, Frame, Kind, Message, Messages, Method, Reply, ReplyStream};
+pub use call::{Call, Caller, Frame, Kind, Message, Messages, Method, Reply, ReplyStream};
 pub use code::Code;
 pub use deadline::Deadline;
 pub use metadata::Metadata;
+pub use policy::{CallPolicy, Retry};
 pub use status::{Any, DOMAIN, FieldViolation, Origin, Status};

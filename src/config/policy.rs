@@ -7,6 +7,7 @@
 
 mod access;
 mod group;
+mod retry;
 mod value;
 
 use std::time::Duration;
@@ -18,10 +19,12 @@ use super::unbuilt::Shape;
 use access::RequireKeys;
 pub use access::{AuthChoice, Claims, Require};
 use group::group;
+use retry::RetryChoice;
+pub use retry::{Idempotent, Retry};
 use value::PolicyValue;
 pub use value::{
-    DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Interval, StreamForm, Timeout,
-    Unknown,
+    Count, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Interval, StreamForm,
+    Timeout, Unknown,
 };
 
 /// A level of policy keys.
@@ -45,6 +48,7 @@ pub struct PolicyKeys {
     pub stream: Option<Located<StreamForm>>,
     pub stream_headers_after: Option<Located<Duration>>,
     pub limits: LimitKeys,
+    pub retry: RetryChoice,
     pub json: JsonKeys,
     pub query: QueryKeys,
     pub forms: Option<Located<bool>>,
@@ -65,6 +69,8 @@ pub struct Policy {
     /// How long a stream's status line waits for the first message.
     pub stream_headers_after: Duration,
     pub limits: Limits,
+    /// How calls are sent again; `None`: not at all.
+    pub retry: Option<Retry>,
     pub json: Json,
     pub query: Query,
     /// Whether bodies may be HTML forms.
@@ -82,6 +88,14 @@ group! {
         body: usize = 4 << 20;
         /// Bytes of one message, both ways.
         message: usize = 4 << 20;
+        /// Unary calls that the upstream may have in flight when another is let in.
+        in_flight: Count = Count(1024);
+        /// Streaming calls that the upstream may have in flight when another is let in.
+        streams: Count = Count(10_000);
+        /// How long a stream may be without a message, either way.
+        idle: Timeout = Timeout::None;
+        /// How old a stream may become.
+        age: Timeout = Timeout::None;
     }
 }
 
@@ -153,6 +167,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         stream_headers_after: nearest(levels, |keys| &keys.stream_headers_after)
             .map_or(DEFAULT_HEADERS_AFTER, |after| after.value),
         limits: Limits::resolve(levels, |keys| &keys.limits),
+        retry: retry::resolve(levels),
         json: Json::resolve(levels, |keys| &keys.json),
         query: Query::resolve(levels, |keys| &keys.query),
         forms: nearest(levels, |keys| &keys.forms).is_some_and(|forms| forms.value),
@@ -177,6 +192,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
         ),
     ];
     rows.extend(policy.limits.effective("limits", levels, |keys| &keys.limits));
+    rows.extend(retry::effective(policy.retry.as_ref(), levels));
     rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
     rows.push(row("forms", &policy.forms, nearest(levels, |keys| &keys.forms)));
@@ -224,6 +240,7 @@ impl PolicyKeys {
             stream: table.located("stream", StreamForm::read),
             stream_headers_after: table.located("stream_headers_after", Duration::read),
             limits: LimitKeys::read(table, "limits"),
+            retry: RetryChoice::read(table),
             json: JsonKeys::read(table, "json"),
             query: QueryKeys::read(table, "query"),
             forms: table.located("forms", bool::read),

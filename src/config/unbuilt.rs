@@ -23,6 +23,7 @@ pub(super) enum Shape {
     Binding,
     CustomPattern,
     Limits,
+    Retry,
     Json,
     Query,
     Sse,
@@ -38,22 +39,19 @@ pub(super) enum Shape {
 const UNBUILT: &[(Shape, &str)] = &[
     (Shape::Schema, "reflection"),
     (Shape::Upstream, "health"),
-    (Shape::Limits, "in_flight"),
-    (Shape::Limits, "streams"),
-    (Shape::Limits, "idle"),
-    (Shape::Limits, "age"),
     (Shape::Sse, "event"),
     (Shape::Sse, "event_field"),
 ];
 
 /// Policy keys, which every table that holds policy keys has.
 const UNBUILT_POLICY: &[&str] =
-    &["retry", "hedge", "websocket", "resume", "metadata", "rate_limit", "cors", "headers"];
+    &["hedge", "websocket", "resume", "metadata", "rate_limit", "cors", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
     "timeout",
     "limits",
+    "retry",
     "stream",
     "stream_headers_after",
     "sse",

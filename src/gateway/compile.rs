@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::model::{HttpBinding, Route as TomlRoute, Upstream};
+use crate::config::policy::Idempotent;
 use crate::config::problem::{Located, Location, Problem};
 use crate::middleware::access::Access;
 use crate::protocol::Target;
@@ -121,7 +122,10 @@ pub(super) fn compile<'c>(
         method: rpc_method,
         method_name: method.name().into(),
         kind: method.kind(),
-        idempotent: is_idempotent(method, parts.method),
+        idempotent: match made.idempotent {
+            Idempotent::Derived => is_idempotent(method, parts.method),
+            Idempotent::Always(idempotent) => idempotent,
+        },
         call_policy: made.call,
         policy: made.target,
         codec: Arc::clone(codec),

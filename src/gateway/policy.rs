@@ -7,8 +7,8 @@ use http::HeaderName;
 
 use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
-    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Policy, PolicyKeys,
-    StreamForm, Unknown, auth_statement, resolve,
+    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Idempotent, Int64Form, Policy,
+    PolicyKeys, Retry, StreamForm, Unknown, auth_statement, resolve,
 };
 use crate::config::problem::Problem;
 use crate::middleware::access::Access;
@@ -34,6 +34,7 @@ pub(super) struct Policies<'c> {
 pub(super) struct Made {
     pub(super) target: Arc<TargetPolicy>,
     pub(super) call: Arc<CallPolicy>,
+    pub(super) idempotent: Idempotent,
     pub(super) access: Arc<Access>,
 }
 
@@ -76,11 +77,10 @@ impl<'c> Policies<'c> {
         let key = (addresses, Arc::clone(&upstream.name), streams);
         let made = self.made.entry(key).or_insert_with(|| {
             let policy = resolve(&levels);
-            let call =
-                CallPolicy { upstream: Arc::clone(&upstream.name), message_limit: policy.limits.message };
             Made {
                 target: Arc::new(target_policy(&policy, upstream, streams)),
-                call: Arc::new(call),
+                call: Arc::new(call_policy(&policy, &upstream.name)),
+                idempotent: policy.retry.as_ref().map_or(Idempotent::Derived, |retry| retry.idempotent),
                 access: Arc::new(access(&policy, self.blocks)),
             }
         });
@@ -94,6 +94,18 @@ fn access(policy: &Policy, blocks: &Blocks) -> Access {
         AuthChoice::AnyOf(names) => names.iter().filter_map(|name| blocks.get(name)).collect(),
     };
     Access { authenticators, require: policy.require.clone(), reserved: blocks.reserved.clone() }
+}
+
+fn call_policy(policy: &Policy, upstream: &Arc<str>) -> CallPolicy {
+    CallPolicy {
+        upstream: Arc::clone(upstream),
+        message_limit: policy.limits.message,
+        in_flight: policy.limits.in_flight.0,
+        streams: policy.limits.streams.0,
+        idle: policy.limits.idle.duration(),
+        age: policy.limits.age.duration(),
+        retry: policy.retry.as_ref().map(Retry::for_calls),
+    }
 }
 
 fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetPolicy {

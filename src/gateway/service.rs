@@ -30,7 +30,8 @@ pub struct Worker(Edge<Serve>);
 
 impl Worker {
     pub(super) fn new(gateway: Arc<Gateway>, access_log: AccessLog) -> Self {
-        let serve = Serve { gateway, pool: Pool::new(), reconciled: Arc::new(AtomicU64::new(0)) };
+        let pool = Pool::sharing(&gateway.calls);
+        let serve = Serve { gateway, pool, reconciled: Arc::new(AtomicU64::new(0)) };
         Self(stack::edge(serve, access_log))
     }
 }

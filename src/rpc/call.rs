@@ -10,7 +10,7 @@ use http::HeaderValue;
 use http::uri::PathAndQuery;
 use tower::Service;
 
-use super::{Deadline, Metadata, Status};
+use super::{CallPolicy, Deadline, Metadata, Status};
 
 /// An encoded message: protobuf bytes, compressed or not. Nothing between the adapters reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,15 +95,6 @@ impl Kind {
             Self::Bidi => "bidi",
         }
     }
-}
-
-/// What the back must know of the route that a call came by.
-#[derive(Clone, Debug)]
-pub struct CallPolicy {
-    /// The upstream that answers.
-    pub upstream: Arc<str>,
-    /// The largest message accepted from the upstream, in bytes.
-    pub message_limit: usize,
 }
 
 /// The messages of a client.

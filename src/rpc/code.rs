@@ -86,6 +86,12 @@ impl Code {
         }
     }
 
+    /// The code of a name, as [`Code::name`] writes it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
     /// The HTTP status of google/rpc/code.proto's "HTTP Mapping".
     #[must_use]
     pub const fn http_status(self) -> u16 {

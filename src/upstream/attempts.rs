@@ -9,9 +9,9 @@ use super::channel::{Ask, Channel};
 use super::endpoint::Endpoint;
 use super::grpc::{self, Answer, Outgoing, Request};
 use super::lane::Sort;
-use super::retry::{Attempts, Next, REPLAY, Retry};
+use super::retry::{Attempts, Next, REPLAY};
 use super::timer;
-use crate::rpc::{Messages, Status};
+use crate::rpc::{Messages, Retry, Status};
 use crate::upstream::grpc::Upload;
 
 /// How long an attempt waits for the head of an answer, beside the deadline of the call.
@@ -24,12 +24,11 @@ pub struct Patience {
 
 /// Sends a call until there is an answer, or an error that is not worth another attempt.
 pub async fn send(channel: &Channel, request: &Request, messages: Messages) -> Result<Answer, Status> {
-    let spec = channel.spec();
     let outgoing = match messages {
         Messages::One(message) => Outgoing::One(message),
         Messages::Stream(source) => Outgoing::Stream(Upload::new(source)),
     };
-    let policy = spec.retry.as_ref().filter(|_| request.idempotent && is_small(&outgoing));
+    let policy = request.policy.retry.as_ref().filter(|_| request.idempotent && is_small(&outgoing));
     let ask = Ask { sort: Sort::of(request.kind), affinity: request.affinity };
     let mut attempts = Attempts::new(policy);
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
-pub use admission::Permit;
+pub use admission::{Admission, Permit};
 
 use super::balance::{Candidate, choose};
 use super::endpoint::{Endpoint, Offer, Seat, Surroundings};
@@ -25,10 +25,10 @@ use super::random::Random;
 use super::report::UpstreamReport;
 use super::resolve;
 use super::retry::Throttle;
+use super::shared::Counts;
 use super::spec::Spec;
 use crate::config::model::Address;
-use crate::rpc::Status;
-use admission::Admission;
+use crate::rpc::{CallPolicy, Status};
 use members::{Member, Source};
 
 /// What a call asks for.
@@ -43,8 +43,7 @@ pub struct Channel {
     around: Arc<Surroundings>,
     sources: Mutex<Vec<Source>>,
     members: ArcSwap<Vec<Member>>,
-    admission: Arc<Admission>,
-    throttle: Throttle,
+    counts: Arc<Counts>,
     turn: AtomicUsize,
     /// Whether the configuration no longer names it.
     leaving: AtomicBool,
@@ -52,7 +51,7 @@ pub struct Channel {
 
 impl Channel {
     /// A channel that starts to connect at once. Must be called within the worker's runtime.
-    pub fn start(spec: &Arc<Spec>) -> Arc<Self> {
+    pub fn start(spec: &Arc<Spec>, counts: Arc<Counts>) -> Arc<Self> {
         let around = Surroundings {
             spec: ArcSwap::new(spec.clone()),
             changed: Arc::new(Notify::new()),
@@ -64,8 +63,7 @@ impl Channel {
             around: Arc::new(around),
             sources: Mutex::default(),
             members: ArcSwap::default(),
-            admission: Arc::default(),
-            throttle: Throttle::default(),
+            counts,
             turn: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
         });
@@ -106,13 +104,12 @@ impl Channel {
         self.around.changed.notify_waiters();
     }
 
-    /// Admits a call, unless too many are in flight (gRFC A32).
+    /// Admits a call, unless as many as its policy allows are in flight in all workers (gRFC A32).
     ///
     /// # Errors
     /// UNAVAILABLE, at once.
-    pub fn admit(&self, sort: Sort) -> Result<Permit, Status> {
-        let limits = self.around.spec.load().limits;
-        self.admission.admit(sort, limits).ok_or_else(|| failure::overloaded(&self.name()))
+    pub fn admit(&self, sort: Sort, policy: &CallPolicy) -> Result<Permit, Status> {
+        self.counts.admission.admit(sort, policy).ok_or_else(|| failure::overloaded(&self.name()))
     }
 
     /// A seat on the best endpoint that was not tried yet, or on any that is left. Waits while
@@ -128,7 +125,7 @@ impl Channel {
             Offer::Later => {}
         }
         let limits = self.around.spec.load().limits;
-        let _place = self.admission.queue(limits).ok_or_else(|| failure::overloaded(&self.name()))?;
+        let _place = self.counts.admission.queue(limits).ok_or_else(|| failure::overloaded(&self.name()))?;
         let until = Instant::now() + limits.queue_time;
         loop {
             let changed = self.around.changed.notified();
@@ -145,26 +142,21 @@ impl Channel {
 
     /// What can be seen of it.
     pub fn report(&self) -> UpstreamReport {
-        let (in_flight, streams) = self.admission.in_flight();
+        let (in_flight, streams) = self.counts.admission.in_flight();
         let members = self.members.load();
         let endpoints = members.iter().map(|member| member.endpoint.report(member.weight)).collect();
         UpstreamReport {
             name: self.name().to_string(),
             in_flight,
             streams,
-            retry_tokens: self.throttle.tokens(),
+            retry_tokens: self.counts.throttle.tokens(),
             endpoints,
         }
     }
 
-    /// The specification as it is now.
-    pub fn spec(&self) -> Arc<Spec> {
-        self.around.spec.load_full()
-    }
-
     /// The tokens that retries cost.
-    pub const fn throttle(&self) -> &Throttle {
-        &self.throttle
+    pub fn throttle(&self) -> &Throttle {
+        &self.counts.throttle
     }
 
     /// Chance.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use h2::Reason;
+use http::HeaderValue;
+use http::header::RETRY_AFTER;
 
 use super::retry::Pushback;
 use crate::rpc::envelope::EnvelopeError;
@@ -10,6 +12,9 @@ use crate::rpc::{Code, Origin, Status};
 
 /// The reason of an answer with an HTTP status that is none of gRPC's.
 pub const HTTP_STATUS: &str = "UPSTREAM_HTTP_STATUS";
+
+/// `Retry-After` of what is refused because too much happens at once, in seconds (RFC 9110 §10.2.3).
+const SOON: HeaderValue = HeaderValue::from_static("1");
 
 /// Why an attempt brought no answer.
 #[derive(Debug)]
@@ -142,12 +147,25 @@ pub fn unreachable(upstream: &str) -> Status {
     unavailable("UPSTREAM_UNAVAILABLE", format!("no endpoint of the upstream `{upstream}` can be reached"))
 }
 
+/// A stream has reached the age that its policy allows. The client may come back at once.
+pub fn too_old() -> Status {
+    let message = "the stream has reached its maximum age";
+    Status::new(Code::Unavailable, Origin::Gateway, "STREAM_TOO_OLD", message)
+}
+
+/// A stream has had no message for as long as its policy allows.
+pub fn idle() -> Status {
+    let message = "no message passed on the stream for too long";
+    Status::new(Code::DeadlineExceeded, Origin::Gateway, "STREAM_IDLE", message)
+}
+
 /// No connection had room within the time that a call may wait.
 pub fn queue_timeout(upstream: &str) -> Status {
     unavailable(
         "UPSTREAM_QUEUE_TIMEOUT",
         format!("no connection to the upstream `{upstream}` became free in time"),
     )
+    .with_header(RETRY_AFTER, SOON)
 }
 
 /// Too many calls are in flight or wait.
@@ -158,6 +176,7 @@ pub fn overloaded(upstream: &str) -> Status {
         "UPSTREAM_OVERLOADED",
         format!("too many calls to the upstream `{upstream}` are in flight"),
     )
+    .with_header(RETRY_AFTER, SOON)
 }
 
 /// The deadline has passed.

@@ -16,9 +16,10 @@ use super::failure;
 use super::grpc::{Answer, Request};
 use super::lane::Sort;
 use super::report::UpstreamReport;
+use super::shared::Shared;
 use super::spec::Spec;
 use super::timer::Timer;
-use crate::rpc::{Call, Messages, Reply, Status};
+use crate::rpc::{Call, Kind, Messages, Reply, Status};
 
 /// How long an upstream that left the configuration still answers the requests that began before.
 const GRACE: Duration = Duration::from_secs(30);
@@ -32,13 +33,20 @@ type Channels = HashMap<Arc<str>, Arc<Channel>>;
 #[derive(Clone, Default)]
 pub struct Pool {
     channels: Arc<ArcSwap<Channels>>,
+    shared: Shared,
 }
 
 impl Pool {
-    /// A pool without upstreams.
+    /// A pool without upstreams, with limits and retry tokens of its own.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A pool without upstreams, with the limits and retry tokens of the process.
+    #[must_use]
+    pub fn sharing(shared: &Shared) -> Self {
+        Self { channels: Arc::default(), shared: shared.clone() }
     }
 
     /// Brings the pool in line with a new snapshot: upstreams and endpoints that stay keep their
@@ -46,9 +54,11 @@ impl Pool {
     pub fn reconcile(&self, specs: &[Arc<Spec>]) {
         let mut channels = Channels::clone(&self.channels.load());
         for spec in specs {
-            match channels.get(&spec.name) {
-                Some(channel) => channel.reconcile(spec),
-                None => drop(channels.insert(spec.name.clone(), Channel::start(spec))),
+            if let Some(channel) = channels.get(&spec.name) {
+                channel.reconcile(spec);
+            } else {
+                let channel = Channel::start(spec, self.shared.of(&spec.name));
+                channels.insert(spec.name.clone(), channel);
             }
         }
         let mut leaving = Vec::new();
@@ -85,12 +95,15 @@ impl Pool {
     }
 
     async fn answer(self, call: Call) -> Result<Reply, Status> {
-        let (request, messages) = Request::part(call);
+        let (request, mut messages) = Request::part(call);
         let mut timer = Timer::new(request.deadline);
+        if request.kind != Kind::Unary {
+            timer.limit(request.policy.age, request.policy.idle, &mut messages);
+        }
         let outcome = {
             let mut dispatch = pin!(self.dispatch(&request, messages));
             poll_fn(|cx| match dispatch.as_mut().poll(cx) {
-                Poll::Pending => timer.poll_passed(cx).map(|()| Err(failure::deadline_exceeded())),
+                Poll::Pending => timer.poll_passed(cx).map(Err),
                 ready @ Poll::Ready(_) => ready,
             })
             .await
@@ -104,7 +117,7 @@ impl Pool {
     async fn dispatch(&self, request: &Request, messages: Messages) -> Result<(Answer, Permit), Status> {
         let name = &request.policy.upstream;
         let channel = self.channels.load().get(name).cloned().ok_or_else(|| failure::unreachable(name))?;
-        let permit = channel.admit(Sort::of(request.kind))?;
+        let permit = channel.admit(Sort::of(request.kind), &request.policy)?;
         Ok((attempts::send(&channel, request, messages).await?, permit))
     }
 }

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use super::backoff::{Backoff, Curve};
 use super::failure::{Cause, Failure};
 use super::random::Random;
-use crate::rpc::Code;
+use crate::rpc::Retry;
 pub use throttle::Throttle;
 
 /// More attempts than this are never made (gRFC A6).
@@ -25,39 +25,6 @@ const TRANSPARENT: u32 = 3;
 /// Messages that are larger are sent once: they would have to be kept. All calls that an upstream may
 /// have in flight keep 64 MiB at most.
 pub const REPLAY: usize = 64 * 1024;
-
-/// How calls that do no harm twice are retried.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Retry {
-    /// How often a call is sent at most; 5 is the most that counts.
-    pub attempts: u32,
-    /// The codes that are worth another attempt.
-    pub codes: Vec<Code>,
-    /// The delay before the second attempt; each further one is twice as long, ±20 %.
-    pub backoff: Duration,
-    /// The longest delay.
-    pub max_backoff: Duration,
-    /// How long one attempt may take to bring the head of an answer.
-    pub per_attempt: Option<Duration>,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            attempts: 3,
-            codes: vec![Code::Unavailable],
-            backoff: Duration::from_millis(25),
-            max_backoff: Duration::from_millis(250),
-            per_attempt: None,
-        }
-    }
-}
-
-impl Retry {
-    const fn curve(&self) -> Curve {
-        Curve { initial: self.backoff, multiplier: 2.0, max: self.max_backoff }
-    }
-}
 
 /// What a server says of retrying in `grpc-retry-pushback-ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +70,7 @@ pub struct Attempts<'a> {
 impl<'a> Attempts<'a> {
     /// No attempt yet. Without a policy only what no upstream has looked at is sent again.
     pub fn new(policy: Option<&'a Retry>) -> Self {
-        let curve = policy.map_or(Curve::CONNECT, Retry::curve);
+        let curve = policy.map_or(Curve::CONNECT, curve);
         Self { policy, made: 0, transparent: 0, backoff: Backoff::new(curve) }
     }
 
@@ -143,6 +110,10 @@ impl<'a> Attempts<'a> {
         }
         Next::After(self.backoff.delay(random))
     }
+}
+
+const fn curve(policy: &Retry) -> Curve {
+    Curve { initial: policy.backoff, multiplier: 2.0, max: policy.max_backoff }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::outlier::Outlier;
-use super::retry::Retry;
 use super::tls::Tls;
 use crate::config::model::Address;
 
@@ -22,8 +21,6 @@ pub struct Spec {
     pub balance: Balance,
     pub limits: Limits,
     pub timers: Timers,
-    /// How calls that do no harm twice are retried; `None`: not at all.
-    pub retry: Option<Retry>,
     /// When an endpoint is left out because its calls fail.
     pub outlier: Outlier,
 }
@@ -48,13 +45,9 @@ pub enum Balance {
     Hash,
 }
 
-/// How much an upstream may be asked at once (gRFC A32).
+/// How much an upstream may be asked at once, beside what the policy of each call says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Unary calls in flight, their bodies included; more are refused at once.
-    pub in_flight: usize,
-    /// Streaming calls in flight; more are refused at once.
-    pub streams: usize,
     /// Calls that may wait for a connection; more are refused at once.
     pub queue: usize,
     /// How long a call may wait for a connection.
@@ -65,13 +58,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            in_flight: 1024,
-            streams: 10_000,
-            queue: 1024,
-            queue_time: Duration::from_secs(1),
-            connections: 8,
-        }
+        Self { queue: 1024, queue_time: Duration::from_secs(1), connections: 8 }
     }
 }
 
@@ -118,7 +105,6 @@ impl Spec {
             balance: Balance::default(),
             limits: Limits::default(),
             timers: Timers::default(),
-            retry: Some(Retry::default()),
             outlier: Outlier::default(),
         }
     }

@@ -23,6 +23,7 @@ mod partial;
 mod peers;
 mod reload;
 mod rest;
+mod resilience;
 mod routing;
 mod streams;
 mod upstream;

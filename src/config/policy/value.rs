@@ -83,6 +83,20 @@ impl PolicyValue for usize {
     }
 }
 
+/// A number of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(pub usize);
+
+impl PolicyValue for Count {
+    fn read(entry: &Entry<'_>) -> Option<Self> {
+        entry.number(&(1..=1_000_000)).map(Self)
+    }
+
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
 impl PolicyValue for bool {
     fn read(entry: &Entry<'_>) -> Option<Self> {
         entry.boolean()

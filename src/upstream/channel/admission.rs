@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::rpc::CallPolicy;
 use crate::upstream::lane::Sort;
 use crate::upstream::spec::Limits;
 
@@ -30,10 +31,10 @@ enum Counted {
 
 impl Admission {
     /// Counts a call in flight; `None` when there are as many as allowed.
-    pub fn admit(self: &Arc<Self>, sort: Sort, limits: Limits) -> Option<Permit> {
+    pub fn admit(self: &Arc<Self>, sort: Sort, policy: &CallPolicy) -> Option<Permit> {
         match sort {
-            Sort::Unary => self.enter(Counted::Unary, limits.in_flight),
-            Sort::Stream => self.enter(Counted::Stream, limits.streams),
+            Sort::Unary => self.enter(Counted::Unary, policy.in_flight),
+            Sort::Stream => self.enter(Counted::Stream, policy.streams),
         }
     }
 
@@ -78,16 +79,17 @@ mod tests {
     #[test]
     fn each_count_has_its_own_limit_and_comes_back() {
         let admission = Arc::new(Admission::default());
-        let limits = Limits { in_flight: 2, streams: 1, queue: 0, ..Limits::default() };
-        let unary = [admission.admit(Sort::Unary, limits), admission.admit(Sort::Unary, limits)];
+        let limits = Limits { queue: 0, ..Limits::default() };
+        let policy = CallPolicy { in_flight: 2, streams: 1, ..CallPolicy::new("shop") };
+        let unary = [admission.admit(Sort::Unary, &policy), admission.admit(Sort::Unary, &policy)];
         assert!(unary.iter().all(Option::is_some));
-        assert!(admission.admit(Sort::Unary, limits).is_none());
-        let stream = admission.admit(Sort::Stream, limits);
-        assert!(stream.is_some() && admission.admit(Sort::Stream, limits).is_none());
+        assert!(admission.admit(Sort::Unary, &policy).is_none());
+        let stream = admission.admit(Sort::Stream, &policy);
+        assert!(stream.is_some() && admission.admit(Sort::Stream, &policy).is_none());
         assert!(admission.queue(limits).is_none());
         assert_eq!(admission.in_flight(), (2, 1));
         drop((unary, stream));
         assert_eq!(admission.in_flight(), (0, 0));
-        assert!(admission.admit(Sort::Unary, limits).is_some());
+        assert!(admission.admit(Sort::Unary, &policy).is_some());
     }
 }

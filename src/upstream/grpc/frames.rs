@@ -72,8 +72,8 @@ impl Frames {
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Status>> {
-        if self.timer.poll_passed(cx).is_ready() {
-            return Poll::Ready(Err(failure::deadline_exceeded()));
+        if let Poll::Ready(status) = self.timer.poll_passed(cx) {
+            return Poll::Ready(Err(status));
         }
         if let Poll::Ready(status) = self.exchange.poll_upload(cx) {
             return Poll::Ready(Err(status));
@@ -104,6 +104,7 @@ impl Frames {
     fn accept(&mut self, message: Message) -> Result<Message, Status> {
         self.release(self.held.min(PREFIX + message.bytes.len()));
         self.messages += 1;
+        self.timer.alive();
         if self.rules.single && self.messages > 1 {
             return Err(too_many_messages());
         }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::rpc::{Origin, Status};
+use crate::rpc::{Code, Origin, Status};
 
 fn failure(code: Code, cause: Cause, pushback: Option<Pushback>) -> Failure {
     Failure { status: Status::new(code, Origin::Upstream, "TEST", "test"), cause, pushback }

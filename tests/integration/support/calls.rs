@@ -41,7 +41,7 @@ pub fn call(kind: Kind) -> Call {
         kind,
         idempotent: false,
         affinity: None,
-        policy: Arc::new(CallPolicy { upstream: NAME.into(), message_limit: 4 * 1024 * 1024 }),
+        policy: Arc::new(CallPolicy::new(NAME)),
         metadata: Metadata::new(),
         deadline: Deadline::after(PATIENCE),
         encoding: None,
@@ -75,6 +75,11 @@ pub fn bidi() -> (tokio::sync::mpsc::UnboundedSender<Result<Message, Status>>, C
 /// One message.
 pub fn one(message: impl Into<Bytes>) -> Messages {
     Messages::One(Message::from(message.into()))
+}
+
+/// The same call by a route with another policy.
+pub fn with(call: Call, policy: CallPolicy) -> Call {
+    Call { policy: Arc::new(policy), ..call }
 }
 
 /// The same call with a deadline so far ahead.

@@ -109,8 +109,10 @@ async fn a_unary_call_has_exactly_one_message() {
 async fn a_message_over_the_limit_is_refused_before_it_arrives() {
     let upstream = Upstream::start(|_| Script::new().head().message(vec![0; 1001]).stall()).await;
     let mut call = unary("");
-    call.policy =
-        std::sync::Arc::new(transom::rpc::CallPolicy { upstream: NAME.into(), message_limit: 1000 });
+    call.policy = std::sync::Arc::new(transom::rpc::CallPolicy {
+        message_limit: 1000,
+        ..transom::rpc::CallPolicy::new(NAME)
+    });
     let told = told(whole(&pool(spec(&[&upstream])), call).await);
     assert_eq!(told, (Code::ResourceExhausted, "UPSTREAM_MESSAGE_TOO_LARGE".to_owned(), "upstream"));
     assert_eq!(upstream.call(0).await.reset().await, Reason::CANCEL);

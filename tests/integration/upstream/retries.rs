@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use transom::rpc::{Call, Code, Kind, Message, Messages, Status};
-use transom::upstream::{Retry, Spec, Timers};
+use transom::rpc::{Call, CallPolicy, Code, Kind, Message, Messages, Retry, Status};
+use transom::upstream::{Spec, Timers};
 
 use crate::support::calls::*;
 use crate::support::script::{Script, Step};
@@ -108,9 +108,10 @@ async fn another_endpoint_is_asked_while_there_is_one() {
 async fn retries_stop_while_most_calls_fail() {
     let upstream = Upstream::start(|_| busy()).await;
     let retry = Some(Retry { backoff: Duration::ZERO, ..Retry::default() });
-    let pool = pool(Spec { retry, ..spec(&[&upstream]) });
+    let pool = pool(spec(&[&upstream]));
+    let policy = CallPolicy { retry, ..CallPolicy::new(NAME) };
     for _ in 0..100 {
-        whole(&pool, idempotent("")).await.unwrap_err();
+        whole(&pool, with(idempotent(""), policy.clone())).await.unwrap_err();
     }
     // Fifty tokens pay for fifty attempts, of which a third are first ones; then only first ones are left.
     let sent = upstream.calls().len();
@@ -122,14 +123,16 @@ async fn retries_stop_while_most_calls_fail() {
 async fn an_attempt_may_have_its_own_limit_of_time() {
     let upstream = busy_for(1, || Script::new().stall()).await;
     let retry = Some(Retry { per_attempt: Some(Duration::from_millis(50)), ..Retry::default() });
-    whole(&pool(Spec { retry, ..spec(&[&upstream]) }), idempotent("")).await.unwrap();
+    let call = with(idempotent(""), CallPolicy { retry, ..CallPolicy::new(NAME) });
+    whole(&pool(spec(&[&upstream])), call).await.unwrap();
     assert_eq!(upstream.call(0).await.reset().await, h2::Reason::CANCEL);
 }
 
 #[tokio::test]
 async fn retries_may_be_switched_off() {
     let upstream = busy_for(1, busy).await;
-    whole(&pool(Spec { retry: None, ..spec(&[&upstream]) }), idempotent("")).await.unwrap_err();
+    let call = with(idempotent(""), CallPolicy { retry: None, ..CallPolicy::new(NAME) });
+    whole(&pool(spec(&[&upstream])), call).await.unwrap_err();
     assert_eq!(upstream.calls().len(), 1);
 }
 
