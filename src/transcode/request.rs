@@ -360,9 +360,10 @@ fn only_mask(input: Message<'_>) -> Option<FieldPlan> {
     FieldPlan::of(input, &[mask])
 }
 
+/// Whether the query gives the mask; an empty one is none.
 fn names_mask(codec: &Codec, root: MessageId, mask: &FieldPlan, text: &str) -> bool {
     let root = codec.schema().message(root);
-    query::pairs(text).flatten().any(|(name, _)| {
+    query::pairs(text).flatten().filter(|(_, value)| !value.is_empty()).any(|(name, _)| {
         FieldPlan::resolve(root, name.split('.')).is_ok_and(|plan| plan.numbers().eq(mask.numbers()))
     })
 }
