@@ -12,6 +12,7 @@ use tower::ServiceExt as _;
 use crate::middleware::access::Admitted;
 use crate::protocol::{Adapter, Body, Client, Outcome, Target};
 use crate::rpc::{Caller, Status};
+use crate::telemetry::guard::Draining;
 
 /// Serves a call.
 ///
@@ -34,8 +35,13 @@ where
         Client::Grpc => target,
     };
     let adapter = Adapter::choose(client, &head, &target)?;
+    if let Some(response) = adapter.stop(&head) {
+        outcome.succeed();
+        return Ok(response);
+    }
+    let draining = head.extensions.get().cloned().unwrap_or_else(Draining::never);
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
     admitted.apply(&mut call.metadata);
     let reply = Box::pin(caller.oneshot(call));
-    adapter.encode(reply, target, outcome).await
+    adapter.encode(reply, target, outcome, draining).await
 }

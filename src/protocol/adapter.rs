@@ -9,10 +9,11 @@ use http::request::Parts;
 use http::{Method, Response, Version};
 
 use crate::rpc::{Call, Code, Origin, Status};
+use crate::telemetry::guard::Draining;
 use crate::transcode::Codec;
 
 use super::rest_stream::{Array, Ndjson, Raw};
-use super::sse::Sse;
+use super::sse::{self, Sse};
 use super::stream_body::{self, PendingReply};
 use super::target::StreamFraming;
 use super::{Body, Client, Outcome, Target, accept, grpc, json_error, rest};
@@ -66,6 +67,12 @@ impl Adapter {
         }
     }
 
+    /// The answer to a client that has had everything already, and only needs to be told to stop.
+    #[must_use]
+    pub fn stop(self, head: &Parts) -> Option<Response<Body>> {
+        (self == Self::Stream(StreamFraming::Sse)).then(|| sse::stop(&head.headers)).flatten()
+    }
+
     /// Turns a request into a call.
     ///
     /// # Errors
@@ -100,6 +107,7 @@ impl Adapter {
         reply: PendingReply,
         target: Arc<Target>,
         outcome: Arc<Outcome>,
+        draining: Draining,
     ) -> Result<Response<Body>, Status> {
         match self {
             Self::Grpc => Ok(grpc::encode(reply.await?, outcome)),
@@ -109,14 +117,16 @@ impl Adapter {
                 outcome.message_out();
                 Ok(response)
             }
-            Self::RawStream => stream_body::answer(Raw, reply, target, outcome).await,
+            Self::RawStream => stream_body::answer(Raw, reply, target, outcome, draining).await,
             Self::Stream(StreamFraming::Array) => {
-                stream_body::answer(Array::default(), reply, target, outcome).await
+                stream_body::answer(Array::default(), reply, target, outcome, draining).await
             }
-            Self::Stream(StreamFraming::Ndjson) => stream_body::answer(Ndjson, reply, target, outcome).await,
+            Self::Stream(StreamFraming::Ndjson) => {
+                stream_body::answer(Ndjson, reply, target, outcome, draining).await
+            }
             Self::Stream(StreamFraming::Sse) => {
                 let framing = Sse::new(target.policy.sse);
-                stream_body::answer(framing, reply, target, outcome).await
+                stream_body::answer(framing, reply, target, outcome, draining).await
             }
         }
     }

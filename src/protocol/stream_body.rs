@@ -13,7 +13,8 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::{HeaderMap, Response};
 use http_body::Frame as BodyFrame;
 
-use crate::rpc::{Frame, Message, Metadata, Reply, ReplyStream, Status};
+use crate::rpc::{Code, Frame, Message, Metadata, Origin, Reply, ReplyStream, Status};
+use crate::telemetry::guard::Draining;
 
 use super::body::{Aborted, BodyStream};
 use super::{Body, Outcome, Target, headers};
@@ -43,6 +44,11 @@ pub(super) trait Framing: Send + 'static {
     fn heartbeat(&self) -> Option<(Duration, &'static [u8])> {
         None
     }
+    /// Whether a stream ends as soon as the process drains, because its clients come back by themselves;
+    /// others have until the end of the drain.
+    fn leaves_early(&self) -> bool {
+        false
+    }
 }
 
 /// How the body of a failed stream ends.
@@ -63,6 +69,7 @@ pub(super) async fn answer(
     reply: PendingReply,
     target: Arc<Target>,
     outcome: Arc<Outcome>,
+    draining: Draining,
 ) -> Result<Response<Body>, Status> {
     let mut source = Source::Waiting(reply);
     let mut metadata = Metadata::new();
@@ -75,7 +82,10 @@ pub(super) async fn answer(
     let message = first.as_ref().and_then(Option::as_ref);
     headers::to_rest(&metadata, response.headers_mut());
     framing.head(message, &target, response.headers_mut());
-    let stream = MessageStream { source, next: first.map(Ok), framing, target, outcome, phase: Phase::Head };
+    // One message is no stream to come back to: it is waited for.
+    let draining = (framing.leaves_early() && target.kind.server_streams()).then_some(draining);
+    let next = first.map(Ok);
+    let stream = MessageStream { source, next, framing, target, outcome, draining, phase: Phase::Head };
     *response.body_mut() = Body::Stream(stream.into_body());
     Ok(response)
 }
@@ -129,6 +139,8 @@ struct MessageStream<F> {
     framing: F,
     target: Arc<Target>,
     outcome: Arc<Outcome>,
+    /// The drain that ends the stream early, if one does.
+    draining: Option<Draining>,
     phase: Phase,
 }
 
@@ -196,9 +208,10 @@ impl<F: Framing> MessageStream<F> {
 
     /// The next message; `None` when there was silence for the length of a heartbeat.
     async fn wait(&mut self) -> Option<Result<Option<Message>, Status>> {
+        let next = next_or_drain(&mut self.source, self.draining.as_ref());
         match self.framing.heartbeat() {
-            Some((silence, _)) => tokio::time::timeout(silence, self.source.next()).await.ok(),
-            None => Some(self.source.next().await),
+            Some((silence, _)) => tokio::time::timeout(silence, next).await.ok(),
+            None => Some(next.await),
         }
     }
 
@@ -220,5 +233,19 @@ impl<F: Framing> MessageStream<F> {
             Ending::Clean => Phase::Done,
             Ending::Abort => Phase::Abort,
         };
+    }
+}
+
+/// The next message of a source, or the failure that a drain is. The drain goes first: a source that
+/// always has a message would outlast it.
+async fn next_or_drain(source: &mut Source, draining: Option<&Draining>) -> Result<Option<Message>, Status> {
+    let Some(draining) = draining else { return source.next().await };
+    tokio::select! {
+        biased;
+        () = draining.drained() => {
+            let message = "the gateway is about to end: connect again";
+            Err(Status::new(Code::Unavailable, Origin::Gateway, "DRAINING", message))
+        }
+        next = source.next() => next,
     }
 }

@@ -69,7 +69,7 @@ async fn a_drain_lets_what_runs_end() {
 #[tokio::test]
 async fn a_second_signal_ends_at_once() {
     let (upstream, mut gateway) = scripted("", |_| Script::new().head().stall()).await;
-    let running = tokio::spawn(gateway.get("/v1/items/1/changes").accept("text/event-stream").fetch());
+    let running = tokio::spawn(gateway.get("/v1/items/1/changes").accept("application/x-ndjson").fetch());
     upstream.call(0).await;
     gateway.signal("TERM").await;
     gateway.log.find(|line| line.to_string().contains("drain")).await;

@@ -99,7 +99,11 @@ async fn envelopes_tell_messages_from_failures() {
         } else {
             assert_eq!((array.text(), array.complete), (&*format!("[{first},{second}]"), true));
             assert_eq!((lines.text(), lines.complete), (&*format!("{first}\n{second}\n"), true));
-            assert!(events.text().contains(&format!("data: {first}\n\ndata: {second}\n\nevent: end\n")));
+            assert!(
+                events
+                    .text()
+                    .contains(&format!("data: {first}\n\ndata: {second}\n\nevent: end\nid: transom-end\n"))
+            );
         }
     }
 }

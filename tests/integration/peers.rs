@@ -61,7 +61,7 @@ async fn a_grpcio_server_is_called_by_json() {
     for (accept, start, lines) in [
         ("application/json", "[{\"cursor\":\"1\"", 1),
         ("application/x-ndjson", "{\"cursor\":\"1\"", 3),
-        ("text/event-stream", ": ok\nretry: 2000\n\ndata: {\"cursor\":\"1\"", 12),
+        ("text/event-stream", ": ok\nretry: 2000\n\ndata: {\"cursor\":\"1\"", 13),
     ] {
         let answer = gateway.get("/v1/ticker?count=3&interval=0.01s").accept(accept).fetch().await;
         assert_eq!((answer.status, answer.complete), (200, true), "{accept}: {}", answer.text());

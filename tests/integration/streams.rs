@@ -1,5 +1,7 @@
 //! Server streams over HTTP and JSON: every framing against everything that may become of a call.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use h2::Reason;
@@ -39,7 +41,7 @@ impl Framing {
             Ndjson => messages.iter().map(|message| format!("{message}\n")).collect(),
             Sse => {
                 let events: String = messages.iter().map(|message| format!("data: {message}\n\n")).collect();
-                format!(": ok\nretry: 2000\n\n{events}event: end\ndata: {{\"code\":0}}\n\n")
+                format!(": ok\nretry: 2000\n\n{events}event: end\nid: transom-end\ndata: {{\"code\":0}}\n\n")
             }
         }
     }
@@ -50,7 +52,10 @@ impl Framing {
         match self {
             Array => (whole.trim_end_matches(']').to_owned(), false),
             Ndjson => (format!("{whole}{{\"error\":"), false),
-            Sse => (whole.replace("event: end\ndata: {\"code\":0}\n\n", "event: error\ndata: "), true),
+            Sse => (
+                whole.replace("event: end\nid: transom-end\ndata: {\"code\":0}\n\n", "event: error\ndata: "),
+                true,
+            ),
         }
     }
 }
@@ -230,5 +235,85 @@ async fn a_client_that_leaves_ends_the_upstreams_stream() {
         response.until("{\"name\":\"a\"}").await;
         drop(response);
         assert_eq!(upstream.call(0).await.reset().await, Reason::CANCEL, "{framing:?}");
+    }
+}
+
+/// The milliseconds of the `retry:` that such a body ends with.
+fn last_retry(body: &str) -> u64 {
+    let (_, last) = body.rsplit_once("\n\nretry: ").unwrap_or_else(|| panic!("no retry: in {body:?}"));
+    last.strip_suffix("\n\n").and_then(|last| last.parse().ok()).unwrap_or_else(|| panic!("{body:?}"))
+}
+
+#[tokio::test]
+async fn who_comes_back_with_the_end_is_told_to_stop() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let script = move |_: &_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        messages(&["a"]).ok()
+    };
+    let (_upstream, gateway) = scripted("", script).await;
+    let cases = [
+        ("text/event-stream", "transom-end", 204),
+        ("text/event-stream", "transom-end0", 200),
+        ("application/x-ndjson", "transom-end", 200),
+        ("application/json", "transom-end", 200),
+    ];
+    for http2 in [false, true] {
+        for (accept, id, status) in cases {
+            let before = calls.load(Ordering::Relaxed);
+            let request = gateway.get(WATCH).accept(accept).header("last-event-id", id);
+            let answer = if http2 { request.http2() } else { request }.fetch().await;
+            assert_eq!(answer.status, status, "{accept} {id}");
+            assert_eq!(answer.text().is_empty(), status == 204, "{accept} {id}: {}", answer.text());
+            let called = calls.load(Ordering::Relaxed) - before;
+            assert_eq!(called, usize::from(status == 200), "{accept} {id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_tried_again_ends_without_an_event() {
+    for (code, is_retryable) in [("14", true), ("13", false), ("8", false), ("4", false)] {
+        let script = messages(&["a"]).trailers(&[("grpc-status", code)]);
+        let answer = fetch(script, Sse).await;
+        assert!(answer.complete && answer.status == 200, "{code}");
+        let text = answer.text();
+        assert!(
+            text.contains("data: {\"name\":\"a\"}\n\n") && !text.contains("event: end"),
+            "{code}: {text}"
+        );
+        assert_eq!(text.contains("event: error"), !is_retryable, "{code}: {text}");
+        if is_retryable {
+            assert!((2000..4000).contains(&last_retry(text)), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_end_early_when_the_process_drains() {
+    for http2 in [false, true] {
+        let (upstream, gateway) = behind(messages(&["a"]).stall()).await;
+        let request = gateway.get(WATCH).accept("text/event-stream");
+        let mut response = if http2 { request.http2() } else { request }.send().await;
+        response.until("{\"name\":\"a\"}").await;
+        gateway.signal("TERM").await;
+        let answer = tokio::time::timeout(Duration::from_secs(10), response.whole()).await.unwrap();
+        assert!(answer.complete, "{}", answer.text());
+        assert!((2000..4000).contains(&last_retry(&format!("\n\n{}", answer.text().trim_start()))));
+        assert_eq!(upstream.call(0).await.reset().await, Reason::CANCEL);
+    }
+}
+
+#[tokio::test]
+async fn other_streams_have_until_the_end_of_the_drain() {
+    for (path, framing) in [(WATCH, Array), (WATCH, Ndjson), ("/v1/items/1", Sse)] {
+        let script = Script::new().head().sleep(Duration::from_secs(1)).message(wire(&item("a"))).ok();
+        let (upstream, gateway) = behind(script).await;
+        let running = tokio::spawn(gateway.get(path).accept(framing.media_type()).fetch());
+        upstream.call(0).await;
+        gateway.signal("TERM").await;
+        let answer = running.await.unwrap();
+        assert_eq!((answer.complete, answer.text()), (true, framing.whole(&["a"]).as_str()), "{path}");
     }
 }
