@@ -26,3 +26,4 @@ mod rest;
 mod routing;
 mod streams;
 mod upstream;
+mod websocket;
