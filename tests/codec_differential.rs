@@ -16,7 +16,28 @@ use prost_reflect::{
 };
 use transom::config::problem::Location;
 use transom::schema::{Builder, MessageId};
-use transom::transcode::{Codec, ReadOptions, WriteOptions};
+use transom::transcode::{Codec, Mask, ReadOptions, WriteOptions};
+
+/// Files of googleapis, and messages in them: recursive ones, maps, enums, durations and Any.
+const GOOGLEAPIS: &[&str] = &[
+    "google/api/client.proto",
+    "google/api/http.proto",
+    "google/api/resource.proto",
+    "google/rpc/error_details.proto",
+    "google/rpc/status.proto",
+];
+const SAMPLE: &[&str] = &[
+    "google.api.Publishing",
+    "google.api.MethodSettings",
+    "google.api.BatchingConfigProto",
+    "google.api.Http",
+    "google.api.ResourceDescriptor",
+    "google.rpc.ErrorInfo",
+    "google.rpc.QuotaFailure",
+    "google.rpc.BadRequest",
+    "google.rpc.RetryInfo",
+    "google.rpc.Status",
+];
 
 struct Both {
     codec: Codec,
@@ -24,10 +45,10 @@ struct Both {
 }
 
 static BOTH: LazyLock<Both> = LazyLock::new(|| {
-    let set = protox::Compiler::new(["tests/proto"])
+    let set = protox::Compiler::new(["tests/proto", "proto"])
         .unwrap()
         .include_imports(true)
-        .open_files(["codec.proto", "codec2.proto"])
+        .open_files(["codec.proto", "codec2.proto"].iter().chain(GOOGLEAPIS))
         .unwrap()
         .encode_file_descriptor_set();
     let pool = DescriptorPool::decode(&*set).unwrap();
@@ -251,7 +272,11 @@ fn meaning(message: &DynamicMessage) -> Result<serde_json::Value, String> {
 
 fn made(tape: &[u8]) -> (&'static str, DynamicMessage) {
     let mut tape = Tape(tape.iter());
-    let name = if tape.byte() % 4 == 0 { "test2.Old" } else { "test.All" };
+    let name = match tape.byte() % 8 {
+        0 | 1 => "test2.Old",
+        2 => SAMPLE[usize::from(tape.byte()) % SAMPLE.len()],
+        _ => "test.All",
+    };
     (name, tape.message(&BOTH.descriptor(name), 0))
 }
 
@@ -279,6 +304,36 @@ proptest! {
         let ours = BOTH.write(name, &wire).unwrap();
         let again = BOTH.read(name, &ours).unwrap();
         prop_assert_eq!(BOTH.write(name, &again).unwrap(), ours);
+    }
+
+    /// What a mask selects is what is left of all when the rest is taken away, whatever the order on the wire.
+    #[test]
+    fn a_mask_selects_what_it_names(
+        tape in prop::collection::vec(any::<u8>(), 0..400),
+        chosen in any::<u64>(),
+        order in any::<u64>(),
+    ) {
+        let message = Tape(tape.iter()).message(&BOTH.descriptor("test.All"), 0);
+        let mut records = records(&message.encode_to_vec());
+        shuffle(&mut records, order);
+        let wire = records.concat();
+        let Ok(whole) = BOTH.write("test.All", &wire) else { return Ok(()) };
+        let mut members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&whole).unwrap();
+        let mut index = 0;
+        members.retain(|_, _| {
+            index += 1;
+            chosen >> (index % 64) & 1 == 1
+        });
+        let names: Vec<&str> = members.keys().map(String::as_str).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mask = Mask::of_message(&BOTH.codec, BOTH.id("test.All"), &names.join(",")).unwrap();
+        let mut out = Vec::new();
+        let options = WriteOptions::default();
+        BOTH.codec.write_selected(BOTH.id("test.All"), &wire, &options, &mask, &mut out).unwrap();
+        let selected: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        prop_assert_eq!(selected, serde_json::Value::Object(members));
     }
 
     /// Two messages behind each other are merged, whatever the order of their fields.

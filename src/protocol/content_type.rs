@@ -28,7 +28,7 @@ const MULTIPART: &str = "multipart/form-data";
 /// # Errors
 /// 415 for another character set than UTF-8, 400 for parts without a boundary.
 pub(super) fn form(headers: &HeaderMap) -> Result<Option<FormMedia>, Status> {
-    let Some((media_type, parameters)) = parse(headers) else { return Ok(None) };
+    let Some((media_type, parameters)) = parse(headers)? else { return Ok(None) };
     match media_type.as_str() {
         URL_ENCODED => {
             check_charset(parameters).map_err(|status| accepting(status, true))?;
@@ -47,7 +47,7 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Option<FormMedia>, Status> {
 /// # Errors
 /// 415, with the remedy.
 pub(super) fn check_json(headers: &HeaderMap, forms: bool) -> Result<(), Status> {
-    let Some((media_type, parameters)) = parse(headers) else { return Ok(()) };
+    let Some((media_type, parameters)) = parse(headers)? else { return Ok(()) };
     if is_json(&media_type) {
         return check_charset(parameters).map_err(|status| accepting(status, forms));
     }
@@ -62,10 +62,18 @@ pub(super) fn check_json(headers: &HeaderMap, forms: bool) -> Result<(), Status>
 }
 
 /// The media type in small letters, and its parameters.
-fn parse(headers: &HeaderMap) -> Option<(String, &str)> {
-    let text = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+///
+/// # Errors
+/// 400 for two of them: a singleton field whose readers would not agree (RFC 9110 §5.3).
+fn parse(headers: &HeaderMap) -> Result<Option<(String, &str)>, Status> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Status::invalid("INVALID_CONTENT_TYPE", "the request has two `Content-Type` headers"));
+    }
+    let text = value.to_str().unwrap_or_default();
     let (media_type, parameters) = text.split_once(';').unwrap_or((text, ""));
-    Some((media_type.trim().to_ascii_lowercase(), parameters))
+    Ok(Some((media_type.trim().to_ascii_lowercase(), parameters)))
 }
 
 fn check_charset(parameters: &str) -> Result<(), Status> {
@@ -113,6 +121,15 @@ mod tests {
             assert!(check(accepted).is_ok(), "{accepted}");
         }
         assert!(check_json(&HeaderMap::new(), false).is_ok());
+    }
+
+    #[test]
+    fn two_of_them_are_refused_though_they_are_equal() {
+        let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut headers = HeaderMap::from_iter([json.clone()]);
+        headers.append(json.0, json.1);
+        assert_eq!(check_json(&headers, false).unwrap_err().http_status(), 400);
+        assert_eq!(form(&headers).unwrap_err().http_status(), 400);
     }
 
     #[test]

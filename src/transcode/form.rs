@@ -10,14 +10,11 @@ use crate::schema::{Field, FieldType, MessageId};
 
 use super::binding::put_bytes;
 use super::multipart::Part;
-use super::query::{self, Binder};
+use super::query::{self, Binder, MAX_VIOLATIONS};
 use super::{Codec, JsonError, ReadOptions, http_body};
 
 /// The most fields of a form.
 pub const MAX_FIELDS: usize = super::multipart::MAX_PARTS;
-
-/// The most fields of a form that are told to be wrong.
-const MAX_VIOLATIONS: usize = 100;
 
 /// A form.
 #[derive(Clone, Debug)]
@@ -38,7 +35,7 @@ pub(super) enum Value<'v> {
 impl Form {
     /// Writes all fields with a binder.
     pub(super) fn bind(&self, binder: &mut Binder<'_>, out: &mut Vec<u8>) -> Result<(), Vec<FieldViolation>> {
-        let mut violations = Violations::default();
+        let mut violations = Vec::new();
         match self {
             Self::UrlEncoded(text) => {
                 let text = std::str::from_utf8(text);
@@ -49,28 +46,20 @@ impl Form {
                         return Err(vec![violation("", description)]);
                     }
                     let bound = pair.and_then(|(name, value)| binder.bind(&name, Value::Text(&value), out));
-                    violations.note(bound);
+                    violations.extend(bound.err());
+                    if violations.len() >= MAX_VIOLATIONS {
+                        break;
+                    }
                 }
             }
             // Browsers send an empty file without a name where none was chosen.
             Self::Multipart(parts) => {
-                for part in parts.iter().filter(|part| !part.is_unchosen_file()) {
-                    violations.note(binder.bind(&part.name, Value::Part(part), out));
-                }
+                let parts = parts.iter().filter(|part| !part.is_unchosen_file());
+                let wrong = parts.filter_map(|part| binder.bind(&part.name, Value::Part(part), out).err());
+                violations.extend(wrong.take(MAX_VIOLATIONS));
             }
         }
-        if violations.0.is_empty() { Ok(()) } else { Err(violations.0) }
-    }
-}
-
-#[derive(Default)]
-struct Violations(Vec<FieldViolation>);
-
-impl Violations {
-    fn note(&mut self, bound: Result<(), FieldViolation>) {
-        if self.0.len() < MAX_VIOLATIONS {
-            self.0.extend(bound.err());
-        }
+        if violations.is_empty() { Ok(()) } else { Err(violations) }
     }
 }
 

@@ -78,6 +78,9 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
+/// The most parameters that are told to be wrong; what is behind them is not looked at.
+pub(super) const MAX_VIOLATIONS: usize = 100;
+
 /// Binds query parameters to one request message.
 pub(super) struct Binder<'a> {
     codec: &'a Codec,

@@ -298,6 +298,9 @@ impl RequestPlan {
                 binder.bind(&name, Value::Text(&value), out)
             });
             violations.extend(bound.err());
+            if violations.len() >= query::MAX_VIOLATIONS {
+                break;
+            }
         }
     }
 
@@ -377,9 +380,10 @@ fn only_mask(input: Message<'_>) -> Option<FieldPlan> {
     FieldPlan::of(input, &[mask])
 }
 
+/// Whether the query gives the mask; an empty one is none.
 fn names_mask(codec: &Codec, root: MessageId, mask: &FieldPlan, text: &str) -> bool {
     let root = codec.schema().message(root);
-    query::pairs(text).flatten().any(|(name, _)| {
+    query::pairs(text).flatten().filter(|(_, value)| !value.is_empty()).any(|(name, _)| {
         FieldPlan::resolve(root, name.split('.')).is_ok_and(|plan| plan.numbers().eq(mask.numbers()))
     })
 }

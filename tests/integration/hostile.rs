@@ -11,8 +11,8 @@ use crate::support::upstream::{Seen, Upstream};
 const PROTO: &str = include_str!("hostile.proto");
 const MIB: usize = 1 << 20;
 
-/// How much more memory than before the hostile inputs of one test may take, at most.
-const ROOM: usize = 64 * MIB;
+/// How much more memory than before the hostile inputs of one test may take: 16 times the longest body.
+const ROOM: usize = 16 * 4 * MIB;
 
 async fn serve(more: &str, scripts: impl Fn(&Seen) -> Script + Send + Sync + 'static) -> (Upstream, Gateway) {
     let upstream = Upstream::start(scripts).await;

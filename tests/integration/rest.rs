@@ -52,6 +52,10 @@ async fn a_patch_without_a_mask_gets_one() {
     gateway.request("PATCH", "/v1/items/1?mask=tags").json(r#"{"title":"t"}"#).fetch().await.ok();
     let message: UpdateRequest = request(&*upstream.call(1).await);
     assert_eq!(message.mask.unwrap().paths, ["tags"]);
+    // A mask that is there and empty is filled as well; members that are null are named.
+    gateway.request("PATCH", "/v1/items/1?mask=").json(r#"{"title":null}"#).fetch().await.ok();
+    let message: UpdateRequest = request(&*upstream.call(2).await);
+    assert_eq!(message.mask.unwrap().paths, ["title"]);
 }
 
 #[tokio::test]

@@ -248,3 +248,14 @@ fn the_path_replaces_all_of_a_well_known_value() {
         );
     }
 }
+
+#[test]
+fn a_flood_of_wrong_parameters_is_told_in_part() {
+    let codec = codec();
+    let query = "nope&".repeat(5000);
+    let case = Case { query: query.leak(), ..PLAIN };
+    match encode(&codec, &case, false) {
+        Err(RequestError::Parameters(violations)) => assert_eq!(violations.len(), query::MAX_VIOLATIONS),
+        other => panic!("{other:?}"),
+    }
+}
