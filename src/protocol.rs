@@ -1,6 +1,6 @@
 //! One adapter per client language: a request becomes a `Call`, a `Reply` becomes a response.
 //!
-//! [`adapter`] chooses and calls them. An adapter ([`rest`], [`rest_stream`], [`sse`], [`grpc`]) never
+//! [`adapter`] chooses and calls them. An adapter ([`rest`], [`rest_stream`], [`sse`], [`grpc`], [`websocket`]) never
 //! knows another; what they share (bodies, headers, errors, the route's [`Target`]) stands beside
 //! them. Nothing here knows sockets, pools or how routes are found.
 
@@ -14,11 +14,13 @@ mod head;
 mod accept;
 mod content_type;
 mod form;
+mod invalid;
 mod stream_body;
 mod rest;
 mod rest_stream;
 mod sse;
 mod grpc;
+pub mod websocket;
 pub mod adapter;
 
 pub use adapter::Adapter;

@@ -46,6 +46,7 @@ const SHARED: &[&str] = &[
     "form",
     "head",
     "headers",
+    "invalid",
     "json_error",
     "outcome",
     "stream_body",

@@ -23,8 +23,8 @@ use retry::RetryChoice;
 pub use retry::{Idempotent, Retry};
 use value::PolicyValue;
 pub use value::{
-    Count, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Interval, StreamForm,
-    Timeout, Unknown,
+    Count, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Interval, Origins,
+    StreamForm, Timeout, Unknown,
 };
 
 /// A level of policy keys.
@@ -53,6 +53,7 @@ pub struct PolicyKeys {
     pub query: QueryKeys,
     pub forms: Option<Located<bool>>,
     pub sse: SseKeys,
+    pub websocket: WebSocketKeys,
     pub auth: Option<Located<AuthChoice>>,
     pub require: RequireKeys,
 }
@@ -76,6 +77,7 @@ pub struct Policy {
     /// Whether bodies may be HTML forms.
     pub forms: bool,
     pub sse: Sse,
+    pub websocket: WebSocket,
     /// Who is asked who the caller is.
     pub auth: AuthChoice,
     pub require: Require,
@@ -143,6 +145,18 @@ group! {
     }
 }
 
+group! {
+    /// `websocket`: calls over WebSocket.
+    WebSocketKeys => WebSocket, Shape::WebSocket {
+        /// Bytes of one message of a client.
+        message: usize = 1 << 20;
+        /// After how long without a sign of the client it is pinged; as long again has it to answer.
+        idle_ping: Interval = Interval(Duration::from_secs(20));
+        /// Origins of pages that may connect, besides those of the gateway's own host.
+        origins: Origins = Origins::default();
+    }
+}
+
 /// What one policy key is in the end, for `transom explain`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
@@ -172,6 +186,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         query: Query::resolve(levels, |keys| &keys.query),
         forms: nearest(levels, |keys| &keys.forms).is_some_and(|forms| forms.value),
         sse: Sse::resolve(levels, |keys| &keys.sse),
+        websocket: WebSocket::resolve(levels, |keys| &keys.websocket),
         auth: nearest(levels, |keys| &keys.auth).map_or(AuthChoice::None, |auth| auth.value.clone()),
         require: Require::resolve(levels, |keys| &keys.require),
     }
@@ -197,6 +212,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
     rows.push(row("forms", &policy.forms, nearest(levels, |keys| &keys.forms)));
     rows.extend(policy.sse.effective("sse", levels, |keys| &keys.sse));
+    rows.extend(policy.websocket.effective("websocket", levels, |keys| &keys.websocket));
     rows.push(row("auth", &policy.auth, nearest(levels, |keys| &keys.auth)));
     rows.extend(policy.require.effective("require", levels, |keys| &keys.require));
     rows
@@ -245,6 +261,7 @@ impl PolicyKeys {
             query: QueryKeys::read(table, "query"),
             forms: table.located("forms", bool::read),
             sse: SseKeys::read(table, "sse"),
+            websocket: WebSocketKeys::read(table, "websocket"),
             auth: table.located("auth", AuthChoice::read),
             require: RequireKeys::read(table, "require"),
         }

@@ -27,6 +27,7 @@ pub(super) enum Shape {
     Json,
     Query,
     Sse,
+    WebSocket,
     Auths,
     Auth,
     Claims,
@@ -44,8 +45,7 @@ const UNBUILT: &[(Shape, &str)] = &[
 ];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] =
-    &["hedge", "websocket", "resume", "metadata", "rate_limit", "cors", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "metadata", "rate_limit", "cors", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -55,6 +55,7 @@ const POLICY: &[&str] = &[
     "stream",
     "stream_headers_after",
     "sse",
+    "websocket",
     "json",
     "query",
     "forms",

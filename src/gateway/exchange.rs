@@ -10,7 +10,7 @@ use http::request::Parts;
 use tower::ServiceExt as _;
 
 use crate::middleware::access::Admitted;
-use crate::protocol::{Adapter, Body, Client, Outcome, Target};
+use crate::protocol::{Adapter, Body, Client, Outcome, Target, websocket};
 use crate::rpc::{Caller, Status};
 use crate::telemetry::guard::Draining;
 
@@ -31,7 +31,7 @@ where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
     let target = match client {
-        Client::Rest => target.selecting(head.uri.query().unwrap_or_default())?,
+        Client::Rest | Client::WebSocket => target.selecting(head.uri.query().unwrap_or_default())?,
         Client::Grpc => target,
     };
     let adapter = Adapter::choose(client, &head, &target)?;
@@ -44,4 +44,23 @@ where
     admitted.apply(&mut call.metadata);
     let reply = Box::pin(caller.oneshot(call));
     adapter.encode(reply, target, outcome, draining).await
+}
+
+/// Opens a WebSocket; its call is made there.
+///
+/// # Errors
+/// What went wrong before the upgrade.
+pub(super) fn upgrade(
+    head: Parts,
+    captures: &[&str],
+    target: Arc<Target>,
+    admitted: Admitted,
+    outcome: Arc<Outcome>,
+    caller: impl Caller,
+) -> Result<Response<Body>, Status> {
+    let target = target.selecting(head.uri.query().unwrap_or_default())?;
+    websocket::upgrade(head, captures, target, outcome, move |mut call| {
+        admitted.apply(&mut call.metadata);
+        Box::pin(caller.oneshot(call))
+    })
 }

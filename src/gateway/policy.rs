@@ -12,7 +12,7 @@ use crate::config::policy::{
 };
 use crate::config::problem::Problem;
 use crate::middleware::access::Access;
-use crate::protocol::target::{FIELDS, SsePolicy, StreamFraming, TargetPolicy};
+use crate::protocol::target::{FIELDS, SsePolicy, StreamFraming, TargetPolicy, WebSocketPolicy};
 use crate::rpc::{CallPolicy, Kind};
 use crate::transcode::query::QueryOptions;
 use crate::transcode::{ReadOptions, WriteOptions};
@@ -121,6 +121,11 @@ fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetP
             StreamForm::Array => Some(StreamFraming::Array),
         },
         sse: SsePolicy { heartbeat: policy.sse.heartbeat.0, retry: policy.sse.retry },
+        websocket: WebSocketPolicy {
+            message_limit: policy.websocket.message,
+            idle_ping: policy.websocket.idle_ping.0,
+            origins: policy.websocket.origins.0.clone().into(),
+        },
         affinity: match &upstream.balance.value {
             Balance::Hash(HashKey::Header(name)) => HeaderName::try_from(name.as_str()).ok(),
             Balance::P2c | Balance::RoundRobin => None,

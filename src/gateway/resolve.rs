@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 
 use crate::middleware::access::Access;
-use crate::protocol::{Client, Target};
+use crate::protocol::{Client, Target, websocket};
 use crate::route::{Captures, Found, Miss};
 use crate::rpc::{Code, Origin, Status};
 
@@ -37,6 +37,7 @@ pub(super) fn resolve(routes: &RouteTable, client: Client, head: &Parts) -> Resu
             Ok(Resolved::Call { target, access, captures: None })
         }
         Client::Rest => rest(routes, &head.method, path, host(&head.uri, &head.headers).as_deref()),
+        Client::WebSocket => socket(routes, head, host(&head.uri, &head.headers).as_deref()),
     }
 }
 
@@ -58,6 +59,25 @@ fn rest(routes: &RouteTable, method: &Method, path: &str, host: Option<&str>) ->
             }
         }
     }
+}
+
+/// An upgrade is a request of its own kind: it asks for rules of `GET`, then of the other methods.
+fn socket(routes: &RouteTable, head: &Parts, host: Option<&str>) -> Result<Resolved, Status> {
+    let (path, mut allow) = (head.uri.path(), BTreeSet::new());
+    if let Some(method) = websocket::method_override(head.uri.query().unwrap_or_default()) {
+        let found = find(routes, method, path, host, &mut allow)?;
+        return found.map(call).ok_or_else(|| not_found(&Method::GET, path));
+    }
+    // A first look tells which methods the path has.
+    if let Some(found) = find(routes, "GET", path, host, &mut allow)? {
+        return Ok(call(found));
+    }
+    for method in websocket::methods(allow.into_iter()) {
+        if let Some(found) = find(routes, &method, path, host, &mut BTreeSet::new())? {
+            return Ok(call(found));
+        }
+    }
+    Err(not_found(&Method::GET, path))
 }
 
 /// Asks the routers of the host in order; methods that would match are added to `allow`.

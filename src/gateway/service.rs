@@ -13,14 +13,14 @@ use tower::Service;
 
 use crate::middleware::stack::{self, Edge};
 use crate::protocol::body::Received;
-use crate::protocol::{Adapter, Body, Client, Outcome, adapter, detect};
+use crate::protocol::{Adapter, Body, Client, Outcome, adapter, detect, websocket};
 use crate::route::Captures;
 use crate::rpc::Status;
 use crate::telemetry::access_log::AccessLog;
 use crate::upstream::Pool;
 
 use super::Gateway;
-use super::exchange::exchange;
+use super::exchange::{exchange, upgrade};
 use super::resolve::{Resolved, resolve};
 use super::snapshot::Snapshot;
 
@@ -83,7 +83,7 @@ async fn serve(
     pool: Pool,
     request: Request<AxumBody>,
 ) -> Result<Response<Body>, Infallible> {
-    let client = detect::detect(request.headers());
+    let client = detect::detect(&request);
     let (method, version) = (request.method().clone(), request.version());
     let outcome = Arc::new(Outcome::new(client));
     let answered = answer(&snapshot, pool, client, request, &outcome).await;
@@ -102,14 +102,23 @@ async fn answer(
     request: Request<AxumBody>,
     outcome: &Arc<Outcome>,
 ) -> Result<Response<Body>, Status> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    if client == Client::WebSocket {
+        websocket::take_token(&mut head.headers);
+    }
     let body = Received::new(body, Arc::clone(outcome));
     match resolve(&snapshot.routes, client, &head)? {
         Resolved::Options { allow } => Ok(options(allow)),
         Resolved::Call { target, access, captures } => {
             outcome.set_target(&target);
+            if client == Client::WebSocket {
+                websocket::admit_origin(&head, &target)?;
+            }
             let admitted = access.admit(&head)?;
             let captures: Vec<&str> = captures.iter().flat_map(Captures::iter).collect();
+            if client == Client::WebSocket {
+                return upgrade(head, &captures, target, admitted, Arc::clone(outcome), pool);
+            }
             exchange(client, (head, body), &captures, target, admitted, Arc::clone(outcome), pool).await
         }
         Resolved::Head { target, access, captures } => {

@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 use crate::protocol::body::Aborted;
 use crate::protocol::{Body, Outcome};
 use crate::telemetry::access_log::{AccessLog, End, Entry};
+use crate::telemetry::guard::Handover;
 use crate::telemetry::{ClientInfo, Draining};
 
 use super::request_id::X_REQUEST_ID;
@@ -87,6 +88,9 @@ where
         let mut record = this.record.take();
         if let Some(record) = &mut record {
             record.answer(&response);
+        }
+        if let Some(handover) = response.extensions().get::<Handover>() {
+            handover.add(record.take());
         }
         Poll::Ready(Ok(response.map(|inner| LoggedBody { inner, record })))
     }

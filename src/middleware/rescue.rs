@@ -44,7 +44,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let client = detect::detect(request.headers());
+        let client = detect::detect(&request);
         let (method, version) = (request.method().clone(), request.version());
         let answered = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {

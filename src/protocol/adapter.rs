@@ -55,9 +55,11 @@ impl Adapter {
             Client::Grpc if head.version < Version::HTTP_2 => Err(grpc_needs_http2()),
             Client::Grpc => Ok(Self::Grpc),
             // Raw bytes have a content type of their own, which only the answer knows.
-            Client::Rest if target.response.is_raw() && target.kind.server_streams() => Ok(Self::RawStream),
-            Client::Rest if target.response.is_raw() => Ok(Self::Rest),
-            Client::Rest => {
+            Client::Rest | Client::WebSocket if target.response.is_raw() && target.kind.server_streams() => {
+                Ok(Self::RawStream)
+            }
+            Client::Rest | Client::WebSocket if target.response.is_raw() => Ok(Self::Rest),
+            Client::Rest | Client::WebSocket => {
                 if let (true, Some(framing)) = (target.kind.server_streams(), target.policy.stream) {
                     return Ok(Self::Stream(framing));
                 }
@@ -158,7 +160,7 @@ pub fn refuse(
 ) -> Response<Body> {
     match client {
         Client::Grpc if version >= Version::HTTP_2 => grpc::refuse(status),
-        Client::Grpc | Client::Rest => {
+        Client::Grpc | Client::Rest | Client::WebSocket => {
             let mut response = json_error::response(status, codec);
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();

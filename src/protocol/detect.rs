@@ -2,8 +2,10 @@
 //!
 //! Whoever fails later, before a route is found or after, answers in that language.
 
-use http::HeaderMap;
+use http::Request;
 use http::header::CONTENT_TYPE;
+
+use super::websocket;
 
 /// The language of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,6 +14,8 @@ pub enum Client {
     Rest,
     /// gRPC over HTTP/2 (gRPC PROTOCOL-HTTP2).
     Grpc,
+    /// WebSocket (RFC 6455), over HTTP/1.1 or HTTP/2 (RFC 8441).
+    WebSocket,
 }
 
 impl Client {
@@ -21,14 +25,18 @@ impl Client {
         match self {
             Self::Rest => "rest",
             Self::Grpc => "grpc",
+            Self::WebSocket => "websocket",
         }
     }
 }
 
 /// Names the client's language.
 #[must_use]
-pub fn detect(headers: &HeaderMap) -> Client {
-    let content_type = headers.get(CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
+pub fn detect<B>(request: &Request<B>) -> Client {
+    if websocket::is_handshake(request) {
+        return Client::WebSocket;
+    }
+    let content_type = request.headers().get(CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
     match content_type.strip_prefix(b"application/grpc") {
         Some([] | [b'+' | b';' | b' ', ..]) => Client::Grpc,
         _ => Client::Rest,
@@ -37,9 +45,13 @@ pub fn detect(headers: &HeaderMap) -> Client {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
+
+    fn request(headers: &[(&str, &str)]) -> Request<()> {
+        let request =
+            headers.iter().fold(Request::builder(), |request, (name, value)| request.header(*name, *value));
+        request.body(()).unwrap()
+    }
 
     #[test]
     fn the_content_type_tells() {
@@ -51,9 +63,21 @@ mod tests {
             ("application/json", Client::Rest),
         ];
         for (value, client) in cases {
-            let headers = [(CONTENT_TYPE, HeaderValue::from_static(value))].into_iter().collect();
-            assert_eq!(detect(&headers), client, "{value}");
+            assert_eq!(detect(&request(&[("content-type", value)])), client, "{value}");
         }
-        assert_eq!(detect(&HeaderMap::new()), Client::Rest);
+        assert_eq!(detect(&request(&[])), Client::Rest);
+    }
+
+    #[test]
+    fn an_upgrade_needs_both_headers() {
+        let cases = [
+            (&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")][..], Client::WebSocket),
+            (&[("connection", "close"), ("upgrade", "websocket")], Client::Rest),
+            (&[("connection", "upgrade"), ("upgrade", "h2c")], Client::Rest),
+            (&[("upgrade", "websocket")], Client::Rest),
+        ];
+        for (headers, client) in cases {
+            assert_eq!(detect(&request(headers)), client, "{headers:?}");
+        }
     }
 }

@@ -11,11 +11,11 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Response};
 
-use crate::rpc::{Call, Code, FieldViolation, Frame, Message, Messages, Origin, Reply, Status};
-use crate::transcode::JsonError;
+use crate::rpc::{Call, Code, Frame, Message, Messages, Origin, Reply, Status};
 use crate::transcode::form::Form;
-use crate::transcode::request::{self, RequestError};
+use crate::transcode::request;
 
+use super::invalid::{invalid, message_too_large};
 use super::{Body, Target, body, content_type, form, head, headers};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -128,64 +128,10 @@ fn text<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn invalid(error: RequestError, body_name: Option<&str>) -> Status {
-    match error {
-        RequestError::Body(error) => {
-            let violation = body_violation(&error, body_name);
-            let place =
-                if violation.field.is_empty() { String::new() } else { format!("{}: ", violation.field) };
-            let message = format!("the request body is invalid: {place}{}", error.description);
-            Status::invalid("INVALID_BODY", message).with_violations(&[violation])
-        }
-        RequestError::Form(violations) => {
-            let message = format!("a field of the form is invalid: {}", summary(&violations));
-            Status::invalid("INVALID_BODY", message).with_violations(&violations)
-        }
-        RequestError::Parameters(violations) => {
-            let message = format!("a parameter is invalid: {}", summary(&violations));
-            Status::invalid("INVALID_PARAMETER", message).with_violations(&violations)
-        }
-    }
-}
-
-fn summary(violations: &[FieldViolation]) -> String {
-    let first = violations.first().map_or_else(String::new, |violation| {
-        let place = if violation.field.is_empty() { "" } else { ": " };
-        format!("{}{place}{}", violation.field, violation.description)
-    });
-    match violations.len() {
-        0 | 1 => first,
-        count => format!("{first} (and {} more)", count - 1),
-    }
-}
-
-/// Paths in a body that is one field of the message start with that field.
-fn body_violation(error: &JsonError, body_name: Option<&str>) -> FieldViolation {
-    let prefix = body_name.filter(|name| *name != "*").unwrap_or_default();
-    let field = match (prefix, error.path.as_str()) {
-        ("", path) => path.to_owned(),
-        (prefix, "") => prefix.to_owned(),
-        (prefix, path)
-            if path == prefix
-                || path.starts_with(&format!("{prefix}."))
-                || path.starts_with(&format!("{prefix}[")) =>
-        {
-            path.to_owned()
-        }
-        (prefix, path) => format!("{prefix}.{path}"),
-    };
-    FieldViolation { field, description: error.description.clone() }
-}
-
 fn no_client_streams(target: &Target) -> Status {
     let message = format!(
         "{} takes a stream of messages, which one HTTP request of JSON cannot carry: call it by gRPC",
         target.method_name
     );
     Status::new(Code::Unimplemented, Origin::Gateway, "CLIENT_STREAMING_NEEDS_GRPC", message)
-}
-
-fn message_too_large(limit: usize) -> Status {
-    let message = format!("the request makes a message that is larger than the limit of {limit} bytes");
-    Status::new(Code::ResourceExhausted, Origin::Client, "MESSAGE_TOO_LARGE", message).with_http_status(413)
 }

@@ -109,8 +109,8 @@ fn invalid_selection(description: String) -> Status {
     Status::invalid("INVALID_PARAMETER", message).with_violations(&[violation])
 }
 
-/// Nobody asked the upstream to compress what is to be transcoded.
-fn plain(message: &Message) -> Result<&[u8], Status> {
+/// The bytes of a message: nobody asked the upstream to compress what is to be transcoded.
+pub(super) fn plain(message: &Message) -> Result<&[u8], Status> {
     if message.compressed {
         let text = "the upstream sent a compressed message, though none was asked for";
         return Err(Status::bad_upstream("UPSTREAM_COMPRESSED", text));
@@ -138,6 +138,7 @@ pub struct TargetPolicy {
     /// The framing of streams, where the route fixes it.
     pub stream: Option<StreamFraming>,
     pub sse: SsePolicy,
+    pub websocket: WebSocketPolicy,
     /// The request header by whose value calls stay together on one endpoint.
     pub affinity: Option<HeaderName>,
     pub read: ReadOptions,
@@ -169,4 +170,15 @@ pub struct SsePolicy {
     pub heartbeat: Duration,
     /// How long a browser waits before it connects again.
     pub retry: Duration,
+}
+
+/// What a WebSocket needs to know.
+#[derive(Clone, Debug)]
+pub struct WebSocketPolicy {
+    /// The largest message of a client, in bytes.
+    pub message_limit: usize,
+    /// After how much silence a client is pinged, and how long it has to answer.
+    pub idle_ping: Duration,
+    /// Origins that may connect besides the gateway's own, in lower case; `*` is any.
+    pub origins: Box<[String]>,
 }

@@ -118,7 +118,9 @@ impl Refusal {
 pub(super) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Refusal> {
     sizes(request, limits)?;
     // CONNECT and TRACE are for proxies and debuggers (RFC 9110 §9.3.6, §9.3.8).
-    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+    // With `:protocol`, CONNECT is another request altogether (RFC 8441 §4).
+    let extended = request.extensions().get::<hyper::ext::Protocol>().is_some();
+    if matches!(*request.method(), Method::CONNECT | Method::TRACE) && !extended {
         return Err(Refusal::MethodNotAllowed);
     }
     host(request)?;

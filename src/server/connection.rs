@@ -58,6 +58,8 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
+        // WebSocket over HTTP/2 (RFC 8441 §3).
+        .enable_connect_protocol()
         .keep_alive_interval(limits.ping)
         .keep_alive_timeout(limits.pong)
         .max_concurrent_streams(limits.streams)

@@ -23,7 +23,7 @@ use super::admit::{self, Refusal};
 use super::limits::Limits;
 use super::upload::Upload;
 use crate::telemetry::access_log::{AccessLog, Entry};
-use crate::telemetry::guard::{ClientInfo, Draining};
+use crate::telemetry::guard::{ClientInfo, Draining, Handover};
 
 /// What all connections of one worker share.
 #[derive(Clone)]
@@ -130,7 +130,10 @@ impl Future for Answer {
             State::Routed(future) => std::task::ready!(Pin::new(future).poll(cx))?,
             State::Refused(response) => response.take().unwrap_or_default(),
         };
-        let in_flight = self.in_flight.take();
+        let mut in_flight = self.in_flight.take();
+        if let Some(handover) = response.extensions().get::<Handover>() {
+            handover.add(in_flight.take());
+        }
         Poll::Ready(Ok(response.map(|body| Counted { body, in_flight })))
     }
 }

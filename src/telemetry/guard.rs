@@ -4,8 +4,9 @@
 //! Look here when something lives longer than a moment (a stream, an upgraded connection) and has to
 //! end in time. Who decides that the process drains, and how connections are told, is the server's.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -131,6 +132,24 @@ impl Draining {
     async fn until(&self, reached: impl Fn(Phase) -> bool) {
         let mut phase = (*self.phase).clone();
         drop(phase.wait_for(|phase| reached(*phase)).await);
+    }
+}
+
+/// What ends with a request, handed over to the task that goes on after its response: a WebSocket
+/// outlives the answer that it began with. An extension of that answer.
+#[derive(Clone, Default)]
+pub struct Handover(Arc<Mutex<Vec<Box<dyn Send>>>>);
+
+impl Handover {
+    /// Keeps a guard until the last clone is gone.
+    pub fn add(&self, guard: impl Send + 'static) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(guard));
+    }
+}
+
+impl fmt::Debug for Handover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handover")
     }
 }
 

@@ -195,6 +195,26 @@ impl RequestPlan {
         Ok(out)
     }
 
+    /// Encodes a message of a client stream: where no `body` is named, a frame is the whole message.
+    ///
+    /// # Errors
+    /// As those of [`RequestPlan::encode`].
+    pub fn encode_streamed(
+        &self,
+        codec: &Codec,
+        parts: Parts<'_>,
+        read: &ReadOptions,
+        query: &QueryOptions,
+    ) -> Result<Vec<u8>, RequestError> {
+        if self.takes_body() || parts.body.is_empty() {
+            return self.encode(codec, parts, read, query);
+        }
+        let mut out = Vec::with_capacity(parts.body.len() + 32);
+        codec.read(self.message, parts.body, read, &mut out).map_err(RequestError::Body)?;
+        self.weave(codec, parts, read, query, &mut out, |_| Ok(None))?;
+        Ok(out)
+    }
+
     /// Appends what is not the body: the query, the mask of the body's paths, and the path.
     fn weave(
         &self,

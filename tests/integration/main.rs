@@ -27,3 +27,4 @@ mod resilience;
 mod routing;
 mod streams;
 mod upstream;
+mod websocket;

@@ -9,3 +9,4 @@ pub mod shop;
 pub mod site;
 pub mod tls;
 pub mod upstream;
+pub mod websocket;

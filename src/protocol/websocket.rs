@@ -1,0 +1,142 @@
+//! WebSocket (RFC 6455), over HTTP/1.1 or HTTP/2 (RFC 8441): calls of all four kinds on any route.
+//!
+//! Here a request becomes an upgrade or a real HTTP answer ([`handshake`]); what frames mean is
+//! [`dialect`]'s, what happens on the open socket [`session`]'s. How routes are found and who may call
+//! them is not known here.
+
+mod close;
+mod dialect;
+mod handshake;
+mod relay;
+mod session;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::HeaderMap;
+use http::request::Parts as Head;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use crate::rpc::{Call, Code, Messages, Origin, Status};
+use crate::telemetry::Draining;
+use crate::telemetry::guard::Handover;
+use crate::transcode::request;
+
+use super::invalid::{invalid, message_too_large};
+use super::stream_body::PendingReply;
+use super::{Body, Outcome, Target, head, headers};
+
+use dialect::Dialect;
+pub use handshake::{admit_origin, is_handshake, method_override, methods, take_token};
+use session::{Session, Start};
+
+/// axum's and tungstenite's default would cost every socket 128 KiB.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// The largest frame of a client.
+const FRAME_LIMIT: usize = 256 * 1024;
+
+/// Answers with the upgrade; the call goes on in a task of its own.
+///
+/// # Errors
+/// What is wrong with the handshake or with the parameters, while there is an HTTP status to say so.
+pub fn upgrade(
+    mut head: Head,
+    captures: &[&str],
+    target: Arc<Target>,
+    outcome: Arc<Outcome>,
+    call: impl FnOnce(Call) -> PendingReply + Send + 'static,
+) -> Result<Response<Body>, Status> {
+    let upgrade = head.extensions.remove::<OnUpgrade>().ok_or_else(no_upgrade)?;
+    let draining = head.extensions.remove::<Draining>().unwrap_or_else(Draining::never);
+    let mut response = handshake::answer(&head)?;
+    let (dialect, echo) = Dialect::choose(&head.headers);
+    if let Some(echo) = echo {
+        response.headers_mut().insert(http::header::SEC_WEBSOCKET_PROTOCOL, echo);
+    }
+    let bindings = Bindings::new(captures, head.uri.query().unwrap_or_default());
+    let alone = bindings.encode(&target, &[], "")?;
+    let start = starter(head.headers, Arc::clone(&target), call);
+    let handover = Handover::default();
+    response.extensions_mut().insert(handover.clone());
+    tokio::spawn(async move {
+        // Whoever fails to upgrade has left.
+        let Ok(upgraded) = upgrade.await else { return };
+        let socket =
+            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config(&target)));
+        let session = Session::new(socket.await, dialect, bindings, alone, start, target, outcome);
+        session.run(draining).await;
+        drop(handover);
+    });
+    Ok(response)
+}
+
+fn config(target: &Target) -> WebSocketConfig {
+    let limit = target.policy.websocket.message_limit;
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        // Each message is written when it comes, and the next is not asked for before it has gone.
+        .write_buffer_size(0)
+        .max_message_size(Some(limit))
+        .max_frame_size(Some(limit.min(FRAME_LIMIT)))
+}
+
+fn starter(
+    headers: HeaderMap,
+    target: Arc<Target>,
+    call: impl FnOnce(Call) -> PendingReply + Send + 'static,
+) -> Start {
+    Box::new(move |messages: Messages| {
+        Ok(call(head::call(&headers, &target, headers::from_rest(&headers), messages)?))
+    })
+}
+
+/// What path and query say: it goes into the first message.
+#[derive(Debug)]
+struct Bindings {
+    captures: Vec<String>,
+    query: String,
+}
+
+impl Bindings {
+    fn new(captures: &[&str], query: &str) -> Self {
+        let query = if method_override(query).is_some() {
+            let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("method=")).collect();
+            kept.join("&")
+        } else {
+            query.to_owned()
+        };
+        Self { captures: captures.iter().map(|&text| text.to_owned()).collect(), query }
+    }
+
+    /// Nothing: what the messages after the first have.
+    const fn none() -> Self {
+        Self { captures: Vec::new(), query: String::new() }
+    }
+
+    /// A message of the client.
+    fn encode(&self, target: &Target, body: &[u8], content_type: &str) -> Result<Bytes, Status> {
+        let captures: Vec<&str> = self.captures.iter().map(String::as_str).collect();
+        let parts = request::Parts { captures: &captures, query: &self.query, body, content_type };
+        let (plan, policy) = (&target.request, &target.policy);
+        let message = if target.kind.client_streams() {
+            plan.encode_streamed(&target.codec, parts, &policy.read, &policy.query)
+        } else {
+            plan.encode(&target.codec, parts, &policy.read, &policy.query)
+        };
+        let message = message.map_err(|error| invalid(error, plan.body_name()))?;
+        if message.len() > policy.message_limit {
+            return Err(message_too_large(policy.message_limit));
+        }
+        Ok(message.into())
+    }
+}
+
+fn no_upgrade() -> Status {
+    let message = "this connection cannot become a WebSocket";
+    Status::new(Code::Unimplemented, Origin::Gateway, "NO_UPGRADE", message)
+}

@@ -1,0 +1,71 @@
+//! Keys, origins and tokens of handshakes.
+
+use super::*;
+
+fn head(headers: &[(&str, &str)]) -> Head {
+    let request =
+        headers.iter().fold(Request::builder(), |request, (name, value)| request.header(*name, *value));
+    request.body(()).unwrap().into_parts().0
+}
+
+#[test]
+fn the_key_is_answered_as_the_standard_says() {
+    // RFC 6455 §1.3.
+    let accepted = accept(&head(&[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")]).headers).unwrap();
+    assert_eq!(accepted, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    for key in ["", "dGhlIHNhbXBsZSBub25jZQ", "AAAA", "!!!!!!!!!!!!!!!!!!!!!!=="] {
+        let refused = accept(&head(&[("sec-websocket-key", key)]).headers).unwrap_err();
+        assert_eq!(refused.http_status(), 400, "{key}");
+    }
+}
+
+#[test]
+fn other_versions_are_told_which_there_is() {
+    for headers in [&[][..], &[("sec-websocket-version", "8")], &[("sec-websocket-version", "13"); 2]] {
+        assert_eq!(answer(&head(headers)).unwrap_err().http_status(), 426, "{headers:?}");
+    }
+}
+
+#[test]
+fn an_origin_is_own_by_host_and_port() {
+    let own = |origin: &str, host: &str| is_own(origin, &head(&[("host", host)]));
+    assert!(own("http://a.example", "A.example"));
+    assert!(own("https://a.example", "a.example:443"));
+    assert!(own("http://a.example:8080", "a.example:8080"));
+    for (origin, host) in [
+        ("http://a.example", "a.example:8080"),
+        ("https://a.example.evil", "a.example"),
+        ("https://evil-a.example", "a.example"),
+        ("null", "a.example"),
+        ("file://", ""),
+        ("http://", ""),
+    ] {
+        assert!(!own(origin, host), "{origin} {host}");
+    }
+}
+
+#[test]
+fn a_token_leaves_the_list_of_subprotocols() {
+    let cases = [
+        ("Bearer, abc", Some("Bearer abc"), "Bearer"),
+        ("transom.json, bearer, a.b-c", Some("Bearer a.b-c"), "transom.json, bearer"),
+        ("transom.proto", None, "transom.proto"),
+        ("Bearer", None, "Bearer"),
+    ];
+    for (sent, token, left) in cases {
+        let mut headers = head(&[("sec-websocket-protocol", sent)]).headers;
+        take_token(&mut headers);
+        assert_eq!(headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap()), token, "{sent}");
+        assert_eq!(headers.get(SEC_WEBSOCKET_PROTOCOL).unwrap(), left, "{sent}");
+    }
+    let mut headers = head(&[("authorization", "Bearer x"), ("sec-websocket-protocol", "Bearer, y")]).headers;
+    take_token(&mut headers);
+    assert_eq!(headers.get(AUTHORIZATION).unwrap(), "Bearer x");
+}
+
+#[test]
+fn the_query_may_name_the_method() {
+    assert_eq!(method_override("a=b&method=post"), Some("POST"));
+    assert_eq!(method_override("method=other"), None);
+    assert_eq!(method_override("a=method=GET"), None);
+}
