@@ -14,6 +14,7 @@ pub(super) enum Shape {
     Upstreams,
     Upstream,
     UpstreamTls,
+    Health,
     Balance,
     Endpoint,
     Defaults,
@@ -37,7 +38,6 @@ pub(super) enum Shape {
 /// Keys of single tables.
 const UNBUILT: &[(Shape, &str)] = &[
     (Shape::Schema, "reflection"),
-    (Shape::Upstream, "health"),
     (Shape::Limits, "in_flight"),
     (Shape::Limits, "streams"),
     (Shape::Limits, "idle"),

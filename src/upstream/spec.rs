@@ -26,6 +26,9 @@ pub struct Spec {
     pub retry: Option<Retry>,
     /// When an endpoint is left out because its calls fail.
     pub outlier: Outlier,
+    /// The service whose health each endpoint is asked for by `grpc.health.v1`, "" for the whole server;
+    /// `None`: they are not asked.
+    pub health: Option<Arc<str>>,
 }
 
 /// An address and its share of the calls.
@@ -120,6 +123,7 @@ impl Spec {
             timers: Timers::default(),
             retry: Some(Retry::default()),
             outlier: Outlier::default(),
+            health: None,
         }
     }
 }
