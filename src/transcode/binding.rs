@@ -3,7 +3,7 @@
 //! Values are written as wire bytes behind the body's: of a singular field the last value counts and
 //! messages merge (protobuf encoding, "Last One Wins"), so what is bound later wins, without any tree.
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 use crate::schema::field_path::{self, FieldPathError};
 use crate::schema::{Cardinality, Field, Message, MessageId};
@@ -109,11 +109,9 @@ impl FieldPlan {
     /// Writes an encoded message.
     pub fn write_message(&self, codec: &Codec, content: &[u8], out: &mut Vec<u8>) {
         let delimited = self.field(codec).is_some_and(Field::is_delimited);
-        let mut wrapped = wrap(Parent { number: self.number, delimited }, content);
-        for parent in self.parents.iter().rev() {
-            wrapped = wrap(*parent, &wrapped);
-        }
-        out.extend_from_slice(&wrapped);
+        let own = Parent { number: self.number, delimited };
+        let parents: Vec<Parent> = self.parents.iter().copied().chain([own]).collect();
+        put_within(&parents, content, out);
     }
 
     /// Writes what `value` writes, wrapped in the messages on the way.
@@ -130,10 +128,7 @@ impl FieldPlan {
         }
         let mut content = Vec::new();
         value(&mut content)?;
-        for parent in self.parents.iter().rev() {
-            content = wrap(*parent, &content);
-        }
-        out.extend_from_slice(&content);
+        put_within(&self.parents, &content, out);
         Ok(())
     }
 
@@ -142,16 +137,28 @@ impl FieldPlan {
     }
 }
 
-fn wrap(parent: Parent, content: &[u8]) -> Vec<u8> {
-    let mut wrapped = Vec::with_capacity(content.len() + 10);
-    if parent.delimited {
-        encode_key(parent.number, WireType::StartGroup, &mut wrapped);
-        wrapped.extend_from_slice(content);
-        encode_key(parent.number, WireType::EndGroup, &mut wrapped);
-    } else {
-        put_bytes(parent.number, content, &mut wrapped);
+/// Writes content within messages, outermost first; it is copied once, however deep it is.
+fn put_within(parents: &[Parent], content: &[u8], out: &mut Vec<u8>) {
+    let mut length = content.len();
+    let mut lengths = Vec::with_capacity(parents.len());
+    for parent in parents.iter().rev() {
+        lengths.push(length);
+        let key = key_len(parent.number);
+        length += if parent.delimited { 2 * key } else { key + encoded_len_varint(length as u64) };
     }
-    wrapped
+    out.reserve(length);
+    for (parent, length) in parents.iter().zip(lengths.iter().rev()) {
+        if parent.delimited {
+            encode_key(parent.number, WireType::StartGroup, out);
+        } else {
+            encode_key(parent.number, WireType::LengthDelimited, out);
+            encode_varint(*length as u64, out);
+        }
+    }
+    out.extend_from_slice(content);
+    for parent in parents.iter().rev().filter(|parent| parent.delimited) {
+        encode_key(parent.number, WireType::EndGroup, out);
+    }
 }
 
 /// Writes a length-delimited field.
@@ -166,4 +173,33 @@ pub(super) fn put_bytes(number: u32, content: &[u8], out: &mut Vec<u8>) {
 #[must_use]
 pub fn is_singular(field: Field<'_>) -> bool {
     !matches!(field.cardinality(), Cardinality::Repeated | Cardinality::Map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn within(parents: &[(u32, bool)], content: &[u8]) -> Vec<u8> {
+        let parents: Vec<_> = parents
+            .iter()
+            .map(|(number, delimited)| Parent { number: *number, delimited: *delimited })
+            .collect();
+        let mut out = b"before".to_vec();
+        put_within(&parents, content, &mut out);
+        out.split_off(6)
+    }
+
+    #[test]
+    fn content_lies_within_messages_and_groups() {
+        assert_eq!(within(&[], b"xy"), b"xy");
+        assert_eq!(within(&[(1, false)], b"xy"), b"\x0a\x02xy");
+        assert_eq!(within(&[(1, true)], b"xy"), b"\x0bxy\x0c");
+        assert_eq!(within(&[(1, false), (2, true), (3, false)], b"xy"), b"\x0a\x06\x13\x1a\x02xy\x14");
+        assert_eq!(within(&[(16, true), (1, false)], b""), b"\x83\x01\x0a\x00\x84\x01");
+        // A length of two bytes counts in the lengths around it.
+        let long = within(&[(1, false), (1, false)], &[7; 127]);
+        assert_eq!(long.get(..5), Some(&[0x0a, 129, 1, 0x0a, 127][..]));
+        let longer = within(&[(1, false), (1, false)], &[7; 128]);
+        assert_eq!(longer.get(..6), Some(&[0x0a, 131, 1, 0x0a, 128, 1][..]));
+    }
 }

@@ -161,6 +161,21 @@ fn a_prefix_stands_before_everything() {
     }
 }
 
+/// Every shape of template in googleapis (npm's google-proto-files 5.0.3: 15,381 rules, 11,576 templates), with
+/// `x` for each literal and letters for field names: the grammar tells templates apart by no more.
+const GOOGLEAPIS: &str = include_str!("googleapis.txt");
+
+#[test]
+fn every_shape_of_googleapis_is_a_template() {
+    let shapes: Vec<&str> = GOOGLEAPIS.lines().collect();
+    assert_eq!(shapes.len(), 270);
+    for shape in shapes {
+        let template = parse(shape);
+        assert_eq!(parse(&template.to_string()), template, "{shape}");
+        assert_eq!(template.variables().len(), shape.matches('{').count(), "{shape}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_panics_and_what_parses_prints_itself(text in "[/{}*=:.%a2fé ]{0,16}") {

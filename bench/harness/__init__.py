@@ -1,0 +1,1 @@
+"""What `bench/run` is made of: peers, measurement, report and plots."""
