@@ -39,8 +39,8 @@ async fn become_states(pool: &Pool, wanted: &[EndpointState]) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let waited = tokio::time::timeout(PATIENCE, waiting).await;
-    waited.unwrap_or_else(|_| panic!("{:?} become {wanted:?}", states(pool)));
+    let in_time = tokio::time::timeout(PATIENCE, waiting).await;
+    in_time.unwrap_or_else(|_| panic!("{:?} become {wanted:?}", states(pool)));
 }
 
 fn watches(upstream: &Upstream) -> usize {
