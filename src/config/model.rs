@@ -167,6 +167,8 @@ pub struct Upstream {
     pub balance: Located<Balance>,
     /// How `https` endpoints are spoken to; without it the system's roots and the endpoint's own name.
     pub tls: Option<UpstreamTls>,
+    /// Whether and about what endpoints are asked by `grpc.health.v1`.
+    pub health: Option<Health>,
     pub policy: PolicyKeys,
     pub at: Location,
 }
@@ -196,6 +198,13 @@ pub enum Balance {
 pub enum HashKey {
     /// `header:NAME`; the name in lower case.
     Header(String),
+}
+
+/// `upstreams.NAME.health`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The service that is asked about; "" is the whole server.
+    pub service: Arc<str>,
 }
 
 /// `upstreams.NAME.tls`.

@@ -19,6 +19,10 @@ impl Curve {
     /// Between two connections to one endpoint.
     pub const CONNECT: Self =
         Self { initial: Duration::from_millis(100), multiplier: 1.6, max: Duration::from_secs(10) };
+
+    /// Between two questions for an endpoint's health.
+    pub const HEALTH: Self =
+        Self { initial: Duration::from_secs(1), multiplier: 1.6, max: Duration::from_secs(30) };
 }
 
 /// Successive delays on a [`Curve`].

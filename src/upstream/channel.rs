@@ -56,6 +56,7 @@ impl Channel {
             spec: ArcSwap::new(spec.clone()),
             changed: Arc::new(Notify::new()),
             lost: watch::Sender::new(()),
+            health: watch::Sender::new(spec.health.clone()),
             outliers: Mutex::new(Detector::new(Instant::now())),
             random: Random::new(),
         };
@@ -74,6 +75,11 @@ impl Channel {
     /// Takes a new specification: endpoints that stay keep their connections, others drain.
     pub fn reconcile(self: &Arc<Self>, spec: &Arc<Spec>) {
         self.around.spec.store(spec.clone());
+        self.around.health.send_if_modified(|service| {
+            let changes = *service != spec.health;
+            service.clone_from(&spec.health);
+            changes
+        });
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let mut old = std::mem::take(&mut *sources);
         *sources = spec.endpoints.iter().map(|weighted| Source::of(weighted, &mut old)).collect();
@@ -244,10 +250,10 @@ impl Channel {
     }
 }
 
-/// Those that may be asked: ready and not ejected; but where less than half of all are, rather all that
+/// Those that may be asked: ready, healthy and not ejected; but where less than half of all are, rather all that
 /// are ready, because the few would not bear the load of the many.
 fn fit(members: &[Member]) -> Vec<Candidate> {
-    let fit = candidates(members, |endpoint| endpoint.is_ready() && !endpoint.is_ejected());
+    let fit = candidates(members, |endpoint| endpoint.is_fit());
     if fit.len() * 2 >= members.len() { fit } else { candidates(members, |endpoint| endpoint.is_ready()) }
 }
 

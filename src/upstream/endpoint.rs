@@ -4,6 +4,7 @@
 //! needs it; further ones are opened as the lanes fill. An endpoint whose connection failed counts as
 //! failed until one succeeds (gRFC A62), and is dialed again at the pace of the backoff.
 
+mod health;
 mod upkeep;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -22,6 +23,7 @@ use super::outlier::Detector;
 use super::random::Random;
 use super::report::{EndpointReport, EndpointState};
 use super::spec::Spec;
+use health::Health;
 
 /// The next endpoint's number.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -42,6 +44,8 @@ pub struct Surroundings {
     pub changed: Arc<Notify>,
     /// Told when a connection is lost: the addresses may have changed.
     pub lost: watch::Sender<()>,
+    /// The service whose health the endpoints are asked for; `None`: they are not asked.
+    pub health: watch::Sender<Option<Arc<str>>>,
     pub outliers: Mutex<Detector>,
     pub random: Random,
 }
@@ -66,6 +70,7 @@ pub struct Endpoint {
     /// How often the peer ended a connection because of PINGs.
     complaints: AtomicU32,
     ejected: Arc<AtomicBool>,
+    health: Health,
 }
 
 /// The history of dialing.
@@ -91,11 +96,15 @@ pub enum Offer {
 pub struct Seat {
     pub slot: Slot,
     pub endpoint: Arc<Endpoint>,
+    /// Whether it is a call of a client.
+    counted: bool,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if self.counted {
+            self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -105,6 +114,7 @@ impl Endpoint {
         let dials = Dials { backoff: Backoff::new(Curve::CONNECT), next: Instant::now(), failure: None };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let ejected = around.detector().watch(number);
+        let health = Health::new(around.health.borrow().is_some());
         let endpoint = Arc::new(Self {
             target,
             around,
@@ -116,8 +126,10 @@ impl Endpoint {
             number,
             complaints: AtomicU32::new(0),
             ejected,
+            health,
         });
         endpoint.grow(Sort::Unary);
+        endpoint.health.start(&endpoint);
         endpoint
     }
 
@@ -141,6 +153,11 @@ impl Endpoint {
         self.ejected.load(Ordering::Relaxed)
     }
 
+    /// Whether it may be asked: ready, and neither its calls nor its health service speak against it.
+    pub fn is_fit(&self) -> bool {
+        self.is_ready() && !self.is_ejected() && self.health.is_serving()
+    }
+
     /// Notes how a call ended.
     pub fn note(&self, failed: bool) {
         let policy = self.around.spec.load().outlier;
@@ -157,6 +174,7 @@ impl Endpoint {
         let failure = self.failure();
         let state = match failure {
             _ if self.is_ready() && self.is_ejected() => EndpointState::Ejected,
+            _ if self.is_ready() && !self.health.is_serving() => EndpointState::Unhealthy,
             _ if self.is_ready() => EndpointState::Ready,
             Some(_) => EndpointState::Failed,
             None => EndpointState::Connecting,
@@ -185,7 +203,7 @@ impl Endpoint {
         match offer.slot {
             Some(slot) => {
                 self.in_flight.fetch_add(1, Ordering::Relaxed);
-                Offer::Seat(Seat { slot, endpoint: self.clone() })
+                Offer::Seat(Seat { slot, endpoint: self.clone(), counted: true })
             }
             None if self.dials().failure.is_some() => Offer::Never,
             None => Offer::Later,
@@ -195,6 +213,7 @@ impl Endpoint {
     /// Opens no more connections; those that are open end when their calls have.
     pub fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
+        self.health.stop();
         self.around.detector().forget(self.number);
         self.unary.drain();
         self.streams.drain();

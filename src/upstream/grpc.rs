@@ -69,8 +69,8 @@ async fn too_long(patience: Patience) {
 }
 
 impl Answer {
-    /// The reply to a call; the permit is held and the timer runs until its last frame.
-    pub fn into_reply(self, request: &Request, timer: Timer, permit: Permit) -> Reply {
+    /// The reply to a call; the permit of a client's call is held and the timer runs until its last frame.
+    pub fn into_reply(self, request: &Request, timer: Timer, permit: Option<Permit>) -> Reply {
         match self {
             Self::Ended(trailers) => {
                 let end = futures_util::stream::iter([Ok(Frame::Trailers(trailers))]);

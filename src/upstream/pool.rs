@@ -109,7 +109,7 @@ impl Pool {
             .await
         };
         match outcome {
-            Ok((answer, permit)) => Ok(answer.into_reply(&request, timer, permit)),
+            Ok((answer, permit)) => Ok(answer.into_reply(&request, timer, Some(permit))),
             Err(status) => Err(timer.explain(status)),
         }
     }

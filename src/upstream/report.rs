@@ -35,6 +35,8 @@ pub enum EndpointState {
     Ready,
     /// Left out for a while, because its calls failed.
     Ejected,
+    /// Left out because its health service says so, or has not answered yet.
+    Unhealthy,
     Connecting,
     Failed,
 }

@@ -23,6 +23,9 @@ pub struct Spec {
     pub timers: Timers,
     /// When an endpoint is left out because its calls fail.
     pub outlier: Outlier,
+    /// The service whose health each endpoint is asked for by `grpc.health.v1`, "" for the whole server;
+    /// `None`: they are not asked.
+    pub health: Option<Arc<str>>,
 }
 
 /// An address and its share of the calls.
@@ -106,6 +109,7 @@ impl Spec {
             limits: Limits::default(),
             timers: Timers::default(),
             outlier: Outlier::default(),
+            health: None,
         }
     }
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod calls;
 mod hostile;
 mod failover;
+mod health;
 mod limits;
 mod outliers;
 mod raw;

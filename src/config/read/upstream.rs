@@ -6,7 +6,9 @@ use ::config::ValueKind;
 
 use super::{address, name};
 use crate::config::entry::{Choice, Entry};
-use crate::config::model::{Balance, ClientCertificate, Endpoint, HashKey, Hosts, Upstream, UpstreamTls};
+use crate::config::model::{
+    Balance, ClientCertificate, Endpoint, HashKey, Health, Hosts, Upstream, UpstreamTls,
+};
 use crate::config::policy::{Level, PolicyKeys};
 use crate::config::problem::{Located, Location};
 use crate::config::raw::place::child;
@@ -55,6 +57,7 @@ fn upstream(name: &str, mut table: Table<'_>) -> Upstream {
         auto_routes: table.get("auto_routes", Entry::boolean).unwrap_or(true),
         balance: table.located("balance", balance).unwrap_or_else(|| default_balance(&table)),
         tls: table.table("tls", Shape::UpstreamTls).map(tls),
+        health: table.table("health", Shape::Health).map(health),
         policy: PolicyKeys::read(&mut table, Level::Upstream),
         at: table.at(),
     };
@@ -154,6 +157,20 @@ fn hash_key(entry: &Entry<'_>) -> Option<HashKey> {
     match text.strip_prefix("header:") {
         Some(header) if name::is_token(header) => Some(HashKey::Header(header.to_ascii_lowercase())),
         _ => entry.wrong(format!("\"{text}\" is no key to hash"), "write \"header:NAME\""),
+    }
+}
+
+fn health(mut table: Table<'_>) -> Health {
+    let service = table.get("service", health_service).unwrap_or_default();
+    table.finish();
+    Health { service: service.into() }
+}
+
+/// The whole server, or a name as services have it.
+fn health_service(entry: &Entry<'_>) -> Option<String> {
+    match entry.text()? {
+        "" => Some(String::new()),
+        text => name::service(entry, text),
     }
 }
 

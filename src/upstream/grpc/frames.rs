@@ -65,9 +65,8 @@ enum State {
 
 impl Frames {
     /// The rest of an exchange whose head was read.
-    pub fn new(exchange: Exchange, rules: Rules, timer: Timer, permit: Permit) -> Self {
+    pub fn new(exchange: Exchange, rules: Rules, timer: Timer, permit: Option<Permit>) -> Self {
         let decoder = Decoder::new(rules.message_limit);
-        let permit = Some(permit);
         Self { exchange, decoder, rules, timer, permit, held: 0, messages: 0, state: State::Body }
     }
 

@@ -25,7 +25,9 @@ impl Spec {
         };
         let tls = upstream.tls.as_ref().map(|tls| load_tls(tls, &upstream.at)).transpose();
         let tls = tls.map_err(|problem| vec![problem])?;
-        let spec = Self { endpoints: endpoints.collect(), tls, balance, ..Self::new(&upstream.name, []) };
+        let health = upstream.health.as_ref().map(|health| health.service.clone());
+        let spec =
+            Self { endpoints: endpoints.collect(), tls, balance, health, ..Self::new(&upstream.name, []) };
         let problems: Vec<_> =
             upstream.endpoints.iter().filter_map(|endpoint| spec.verifiable(endpoint).err()).collect();
         if problems.is_empty() { Ok(spec) } else { Err(problems) }
@@ -83,6 +85,7 @@ mod tests {
             auto_routes: true,
             balance: located(model::Balance::RoundRobin, "balance"),
             tls,
+            health: Some(model::Health { service: "shop.Shop".into() }),
             policy: model::PolicyKeys::default(),
             at: Location { key: "upstreams.shop".into(), ..Location::default() },
         }
@@ -93,12 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_and_balance_are_taken_over() {
+    fn endpoints_balance_and_health_are_taken_over() {
         let address = Address::Http { host: "::1".into(), port: 1 };
         let spec = Spec::load(&upstream(std::slice::from_ref(&address), None)).unwrap();
         assert_eq!(&*spec.name, "shop");
         assert_eq!(spec.endpoints, [Weighted { address, weight: 3 }]);
         assert_eq!(spec.balance, Balance::RoundRobin);
+        assert_eq!(spec.health.as_deref(), Some("shop.Shop"));
     }
 
     #[test]
