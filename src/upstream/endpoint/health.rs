@@ -209,7 +209,7 @@ fn question(upstream: &Arc<str>, service: &str) -> Result<(Request, Outgoing), S
         kind: Kind::ServerStreaming,
         idempotent: true,
         affinity: None,
-        policy: Arc::new(CallPolicy { upstream: upstream.clone(), message_limit: ANSWER }),
+        policy: Arc::new(CallPolicy { message_limit: ANSWER, ..CallPolicy::new(upstream.clone()) }),
         metadata: Metadata::new(),
         deadline: None,
         encoding: None,
