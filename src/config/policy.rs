@@ -6,6 +6,7 @@
 //! said by [`Config::levels`]; what a value does is not known here.
 
 mod access;
+mod cors;
 mod group;
 mod value;
 
@@ -17,6 +18,8 @@ use super::table::Table;
 use super::unbuilt::Shape;
 use access::RequireKeys;
 pub use access::{AuthChoice, Claims, Require};
+use cors::CorsKeys;
+pub use cors::{Cors, OriginPattern, Origins};
 use group::group;
 use value::PolicyValue;
 pub use value::{
@@ -51,6 +54,7 @@ pub struct PolicyKeys {
     pub sse: SseKeys,
     pub auth: Option<Located<AuthChoice>>,
     pub require: RequireKeys,
+    pub cors: CorsKeys,
 }
 
 /// The policy of one method (or of one route to it), every default filled in.
@@ -73,6 +77,8 @@ pub struct Policy {
     /// Who is asked who the caller is.
     pub auth: AuthChoice,
     pub require: Require,
+    /// Which pages of other origins may call.
+    pub cors: Cors,
 }
 
 group! {
@@ -159,6 +165,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         sse: Sse::resolve(levels, |keys| &keys.sse),
         auth: nearest(levels, |keys| &keys.auth).map_or(AuthChoice::None, |auth| auth.value.clone()),
         require: Require::resolve(levels, |keys| &keys.require),
+        cors: Cors::resolve(levels, |keys| &keys.cors),
     }
 }
 
@@ -183,6 +190,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     rows.extend(policy.sse.effective("sse", levels, |keys| &keys.sse));
     rows.push(row("auth", &policy.auth, nearest(levels, |keys| &keys.auth)));
     rows.extend(policy.require.effective("require", levels, |keys| &keys.require));
+    rows.extend(policy.cors.effective("cors", levels, |keys| &keys.cors));
     rows
 }
 
@@ -190,6 +198,15 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
 #[must_use]
 pub fn auth_statement<'k>(levels: &[&'k PolicyKeys]) -> Option<&'k Located<AuthChoice>> {
     nearest(levels, |keys| &keys.auth)
+}
+
+/// Where credentials are allowed to pages of any origin, if the levels do so.
+#[must_use]
+pub fn open_credentials(levels: &[&PolicyKeys]) -> Option<Location> {
+    let is_true = |credentials: &&Located<bool>| credentials.value;
+    let credentials = nearest(levels, |keys| &keys.cors.credentials).filter(is_true)?;
+    let origins = nearest(levels, |keys| &keys.cors.origins)?;
+    origins.value.0.contains(&OriginPattern::Any).then(|| credentials.at.clone())
 }
 
 fn nearest<'k, T>(
@@ -230,6 +247,7 @@ impl PolicyKeys {
             sse: SseKeys::read(table, "sse"),
             auth: table.located("auth", AuthChoice::read),
             require: RequireKeys::read(table, "require"),
+            cors: CorsKeys::read(table, "cors"),
         }
     }
 }

@@ -30,6 +30,7 @@ pub(super) enum Shape {
     Auth,
     Claims,
     Require,
+    Cors,
     /// A table whose keys are names of the user's.
     Named,
 }
@@ -48,7 +49,7 @@ const UNBUILT: &[(Shape, &str)] = &[
 
 /// Policy keys, which every table that holds policy keys has.
 const UNBUILT_POLICY: &[&str] =
-    &["retry", "hedge", "websocket", "resume", "metadata", "rate_limit", "cors", "headers"];
+    &["retry", "hedge", "websocket", "resume", "metadata", "rate_limit", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -62,6 +63,7 @@ const POLICY: &[&str] = &[
     "forms",
     "auth",
     "require",
+    "cors",
 ];
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.

@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::Body as AxumBody;
-use http::header::ALLOW;
+use http::header::{ALLOW, ORIGIN};
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use tower::Service;
 
+use crate::middleware::access::{Access, Admitted};
+use crate::middleware::cors;
 use crate::middleware::stack::{self, Edge};
 use crate::protocol::body::Received;
 use crate::protocol::{Adapter, Body, Client, Outcome, adapter, detect};
@@ -83,37 +86,48 @@ async fn serve(
     request: Request<AxumBody>,
 ) -> Result<Response<Body>, Infallible> {
     let client = detect::detect(request.headers());
-    let (method, version) = (request.method().clone(), request.version());
+    let (head, body) = request.into_parts();
+    let (method, version) = (head.method.clone(), head.version);
+    let origin = head.headers.get(ORIGIN).cloned();
     let outcome = Arc::new(Outcome::new(client));
-    let answered = answer(&snapshot, pool, client, request, &outcome).await;
+    let resolved = resolve(&snapshot.routes, client, &head);
+    let access = resolved.as_ref().ok().and_then(Resolved::access).cloned();
+    let answered = match resolved {
+        Ok(resolved) => answer(resolved, pool, client, (head, body), &outcome).await,
+        Err(status) => Err(status),
+    };
     let mut response = answered.unwrap_or_else(|status| {
         outcome.fail(&status);
         adapter::refuse(client, &method, version, &status, &snapshot.codec)
     });
+    // Errors too: a page that may call shall see why it was refused.
+    if let Some(access) = access {
+        cors::share(&access.cors, origin.as_ref(), response.headers_mut());
+    }
     response.extensions_mut().insert(outcome);
     Ok(response)
 }
 
 async fn answer(
-    snapshot: &Snapshot,
+    resolved: Resolved,
     pool: Pool,
     client: Client,
-    request: Request<AxumBody>,
+    (head, body): (Parts, AxumBody),
     outcome: &Arc<Outcome>,
 ) -> Result<Response<Body>, Status> {
-    let (head, body) = request.into_parts();
     let body = Received::new(body, Arc::clone(outcome));
-    match resolve(&snapshot.routes, client, &head)? {
+    match resolved {
         Resolved::Options { allow } => Ok(options(allow)),
+        Resolved::Preflight { access, method } => cors::answer(&access.cors, &head, &method),
         Resolved::Call { target, access, captures } => {
             outcome.set_target(&target);
-            let admitted = access.admit(&head)?;
+            let admitted = admit(&access, client, &head)?;
             let captures: Vec<&str> = captures.iter().flat_map(Captures::iter).collect();
             exchange(client, (head, body), &captures, target, admitted, Arc::clone(outcome), pool).await
         }
         Resolved::Head { target, access, captures } => {
             outcome.set_target(&target);
-            let admitted = access.admit(&head)?;
+            let admitted = admit(&access, client, &head)?;
             // A stream's headers are known without calling anybody.
             if let Some(response) = Adapter::choose(client, &head, &target)?.headers_only() {
                 return Ok(response);
@@ -122,6 +136,15 @@ async fn answer(
             exchange(client, (head, body), &captures, target, admitted, Arc::clone(outcome), pool).await
         }
     }
+}
+
+/// The route ring, in order.
+fn admit(access: &Access, client: Client, head: &Parts) -> Result<Admitted, Status> {
+    // No page sends gRPC without a preflight: its media type is not safelisted (Fetch §2.2.2).
+    if client != Client::Grpc {
+        cors::check_cookies(&access.cors, head)?;
+    }
+    access.admit(head)
 }
 
 fn options(allow: http::HeaderValue) -> Response<Body> {
