@@ -47,6 +47,11 @@ def own() -> None:
             sys.exit(f"bench: {problem}")
 
 
+def revision() -> str:
+    """Which Transom is measured."""
+    return run("git", "describe", "--always", "--dirty").strip()
+
+
 def binary(name: str) -> Path:
     """One of the programs of this folder's crate."""
     return PLACE / "cargo/release" / name

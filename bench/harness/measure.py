@@ -83,8 +83,13 @@ class Reading:
 
     def __init__(self, runs: list[dict]):
         self.runs = runs
-        self.good = [run for run in runs if run["requests"] and not run["errors"]]
-        self.problem = next((run["problem"] for run in runs if run["errors"]), None)
+        self.good = [run for run in runs if is_good(run)]
+
+    @property
+    def problem(self) -> str:
+        """Why the first bad repetition counts for nothing."""
+        bad = next((run for run in self.runs if not is_good(run)), {})
+        return bad.get("problem") or "no request ended in time"
 
     def median(self, figure: str) -> float | None:
         return statistics.median(run[figure] for run in self.good) if self.good else None
@@ -92,6 +97,16 @@ class Reading:
     def spread(self, figure: str) -> tuple[float, float] | None:
         values = [run[figure] for run in self.good]
         return (min(values), max(values)) if values else None
+
+    def ratios(self, other: "Reading", figure: str) -> list[float]:
+        """This over the other, sorted, repetition by repetition: only those that are good on both sides."""
+        pairs = zip(self.runs, other.runs)
+        return sorted(ours[figure] / theirs[figure] for ours, theirs in pairs if is_good(ours) and is_good(theirs))
+
+
+def is_good(run: dict) -> bool:
+    """Whether every answer was as it should be, and there was one."""
+    return bool(run["requests"]) and not run["errors"]
 
 
 def start_peer(peer: Peer, binary: Path, port: int, upstream: int, folder: Path):

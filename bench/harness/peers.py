@@ -41,6 +41,8 @@ def envoy(binary: Path, port: int, upstream: int, folder: Path) -> list:
         "proto_descriptor_bin": base64.b64encode((install.PLACE / "bench.binpb").read_bytes()).decode(),
         "services": ["bench.v1.Bench"],
         "convert_grpc_status": True,
+        # Otherwise it hands what has no rule to the sample server, and there would be no 404 to measure.
+        "request_validation_options": {"reject_unknown_method": True},
     }
     return _envoy(binary, port, upstream, folder, [{"name": "transcoder", "typed_config": transcoder}])
 

@@ -2,30 +2,31 @@
 
 import json
 import platform
+import statistics
 from datetime import date
 from pathlib import Path
 
 from . import install, plot
-from .measure import Reading
+from .measure import Reading, is_good
 
 OWN = "Transom"
 
 
-def write(folder: Path, mode: str, readings: dict, opened: dict, memory: dict, missing: dict) -> Path:
+def write(folder: Path, mode: str, revision: str, readings: dict, opened: dict, memory: dict, missing: dict) -> Path:
     """`readings` by (case, front, connections), then by gateway; the path of the Markdown page."""
     folder.mkdir(parents=True, exist_ok=True)
     raw = [
         {"case": key[0], "front": key[1], "connections": key[2], "gateway": name, "runs": reading.runs}
         for key, rows in readings.items() for name, reading in rows.items()
     ]
-    described = {"mode": mode, "machine": machine(), "missing": missing, "memory_mib": memory, "closed": raw, "open": opened}
+    described = {"mode": mode, "revision": revision, "machine": machine(), "missing": missing, "memory_mib": memory, "closed": raw, "open": opened}
     (folder / "report.json").write_text(json.dumps(described, indent=1) + "\n")
     title = "CPU time of the gateway per request, microseconds"
     note = "Shorter is better. One worker on one core; the red line spans the repetitions."
     groups = [(_title(key), rows) for key, all_rows in readings.items() if (rows := _rows(all_rows, "cpu_us"))]
     (folder / "cpu.svg").write_text(plot.bars(title, note, groups))
     page = folder / "report.md"
-    page.write_text("\n".join(_page(mode, readings, opened, memory, missing)) + "\n")
+    page.write_text("\n".join(_page(mode, revision, readings, opened, memory, missing)) + "\n")
     return page
 
 
@@ -46,9 +47,9 @@ def _rows(rows: dict[str, Reading], figure: str) -> list:
     return [(name, value, reading.spread(figure)) for name, reading in rows.items() if (value := reading.median(figure))]
 
 
-def _page(mode: str, readings: dict, opened: dict, memory: dict, missing: dict):
+def _page(mode: str, revision: str, readings: dict, opened: dict, memory: dict, missing: dict):
     yield f"# Benchmark report ({mode})\n"
-    yield f"Machine: {machine()}.\n"
+    yield f"Machine: {machine()}.\n\nTransom: revision {revision}.\n"
     yield "The gateway has one worker, pinned to one core; the sample server and the generator share another. Figures are"
     yield "medians of interleaved repetitions, in brackets the lowest and the highest. CPU is user and system time of the"
     yield "gateway process per request. *Ratio* is Transom over the peer: below 1 Transom needs less; its span pairs the"
@@ -64,7 +65,7 @@ def _page(mode: str, readings: dict, opened: dict, memory: dict, missing: dict):
     yield "## Open loop: latency at half of each gateway's own saturation\n"
     yield "| gateway | rate/s | p50 µs | p90 µs | p99 µs | p99.9 µs |\n|---|---:|---:|---:|---:|---:|"
     for name, run in opened.items():
-        if run["errors"]:
+        if not is_good(run):
             yield f"| {name} | failed: {run['problem']} | | | | |"
         else:
             yield f"| {name} | {run['per_second']:,.0f} | {run['p50_us']} | {run['p90_us']} | {run['p99_us']} | {run['p999_us']} |"
@@ -76,18 +77,20 @@ def _page(mode: str, readings: dict, opened: dict, memory: dict, missing: dict):
         yield from (f"- {name}: {reason}" for name, reason in missing.items())
 
 
+FIGURES = [("switches", 2), ("per_second", 0), ("p50_us", 0), ("p99_us", 0)]
+
+
 def _line(name: str, reading: Reading, own: Reading | None) -> str:
     if not reading.good:
         return f"| {name} | failed: {reading.problem} | | | | | |"
     low, high = reading.spread("cpu_us")
+    cpu = f"{reading.median('cpu_us'):,.1f} [{low:,.1f}–{high:,.1f}]"
+    if len(reading.good) < len(reading.runs):
+        cpu += f", {len(reading.good)} of {len(reading.runs)} runs"
     figures = [f"{reading.median(figure):,.{digits}f}" for figure, digits in FIGURES]
-    ratio = _ratio(own, reading) if own and name != OWN else ""
-    return f"| {name} | {reading.median('cpu_us'):,.1f} [{low:,.1f}–{high:,.1f}] | {ratio} | " + " | ".join(figures) + " |"
+    ratio = _ratio(own.ratios(reading, "cpu_us")) if own and name != OWN else ""
+    return " | ".join([f"| {name}", cpu, ratio, *figures]) + " |"
 
 
-FIGURES = [("switches", 2), ("per_second", 0), ("p50_us", 0), ("p99_us", 0)]
-
-
-def _ratio(own: Reading, peer: Reading) -> str:
-    pairs = sorted(ours["cpu_us"] / theirs["cpu_us"] for ours, theirs in zip(own.good, peer.good))
-    return f"{pairs[len(pairs) // 2]:.2f} [{pairs[0]:.2f}–{pairs[-1]:.2f}]" if pairs else ""
+def _ratio(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}–{ratios[-1]:.2f}]" if ratios else "no pair"
