@@ -3,6 +3,7 @@
 pub mod access;
 pub mod access_log;
 pub mod api_key;
+pub mod cors;
 mod credential;
 pub mod identity;
 pub mod jwt;

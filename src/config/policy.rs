@@ -6,6 +6,7 @@
 //! said by [`Config::levels`]; what a value does is not known here.
 
 mod access;
+mod cors;
 mod group;
 mod retry;
 mod value;
@@ -18,13 +19,15 @@ use super::table::Table;
 use super::unbuilt::Shape;
 use access::RequireKeys;
 pub use access::{AuthChoice, Claims, Require};
+use cors::CorsKeys;
+pub use cors::{Cors, OriginPattern, Origins};
 use group::group;
 use retry::RetryChoice;
 pub use retry::{Idempotent, Retry};
 use value::PolicyValue;
 pub use value::{
-    Count, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Interval, Origins,
-    StreamForm, Timeout, Unknown,
+    Count, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Interval, StreamForm,
+    Timeout, Unknown,
 };
 
 /// A level of policy keys.
@@ -56,6 +59,7 @@ pub struct PolicyKeys {
     pub websocket: WebSocketKeys,
     pub auth: Option<Located<AuthChoice>>,
     pub require: RequireKeys,
+    pub cors: CorsKeys,
 }
 
 /// The policy of one method (or of one route to it), every default filled in.
@@ -81,6 +85,8 @@ pub struct Policy {
     /// Who is asked who the caller is.
     pub auth: AuthChoice,
     pub require: Require,
+    /// Which pages of other origins may call.
+    pub cors: Cors,
 }
 
 group! {
@@ -189,6 +195,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         websocket: WebSocket::resolve(levels, |keys| &keys.websocket),
         auth: nearest(levels, |keys| &keys.auth).map_or(AuthChoice::None, |auth| auth.value.clone()),
         require: Require::resolve(levels, |keys| &keys.require),
+        cors: Cors::resolve(levels, |keys| &keys.cors),
     }
 }
 
@@ -215,6 +222,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     rows.extend(policy.websocket.effective("websocket", levels, |keys| &keys.websocket));
     rows.push(row("auth", &policy.auth, nearest(levels, |keys| &keys.auth)));
     rows.extend(policy.require.effective("require", levels, |keys| &keys.require));
+    rows.extend(policy.cors.effective("cors", levels, |keys| &keys.cors));
     rows
 }
 
@@ -222,6 +230,15 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
 #[must_use]
 pub fn auth_statement<'k>(levels: &[&'k PolicyKeys]) -> Option<&'k Located<AuthChoice>> {
     nearest(levels, |keys| &keys.auth)
+}
+
+/// Where credentials are allowed to pages of any origin, if the levels do so.
+#[must_use]
+pub fn open_credentials(levels: &[&PolicyKeys]) -> Option<Location> {
+    let is_true = |credentials: &&Located<bool>| credentials.value;
+    let credentials = nearest(levels, |keys| &keys.cors.credentials).filter(is_true)?;
+    let origins = nearest(levels, |keys| &keys.cors.origins)?;
+    origins.value.0.contains(&OriginPattern::Any).then(|| credentials.at.clone())
 }
 
 fn nearest<'k, T>(
@@ -264,6 +281,7 @@ impl PolicyKeys {
             websocket: WebSocketKeys::read(table, "websocket"),
             auth: table.located("auth", AuthChoice::read),
             require: RequireKeys::read(table, "require"),
+            cors: CorsKeys::read(table, "cors"),
         }
     }
 }

@@ -33,6 +33,7 @@ pub(super) enum Shape {
     Auth,
     Claims,
     Require,
+    Cors,
     /// A table whose keys are names of the user's.
     Named,
 }
@@ -42,7 +43,7 @@ const UNBUILT: &[(Shape, &str)] =
     &[(Shape::Schema, "reflection"), (Shape::Sse, "event"), (Shape::Sse, "event_field")];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "metadata", "rate_limit", "cors", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "metadata", "rate_limit", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -58,6 +59,7 @@ const POLICY: &[&str] = &[
     "forms",
     "auth",
     "require",
+    "cors",
 ];
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.

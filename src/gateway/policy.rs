@@ -8,9 +8,9 @@ use http::HeaderName;
 use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
     AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Idempotent, Int64Form, Policy,
-    PolicyKeys, Retry, StreamForm, Unknown, auth_statement, resolve,
+    PolicyKeys, Retry, StreamForm, Unknown, auth_statement, open_credentials, resolve,
 };
-use crate::config::problem::Problem;
+use crate::config::problem::{Location, Problem};
 use crate::middleware::access::Access;
 use crate::protocol::target::{FIELDS, SsePolicy, StreamFraming, TargetPolicy, WebSocketPolicy};
 use crate::rpc::{CallPolicy, Kind};
@@ -27,6 +27,8 @@ pub(super) struct Policies<'c> {
     made: HashMap<Key, Made>,
     /// Methods that say nothing of who may call them.
     undecided: BTreeSet<String>,
+    /// Where credentials are shared with everybody.
+    open: Option<Location>,
 }
 
 /// The policy of a route, for each who acts on it.
@@ -43,7 +45,7 @@ type Key = (Vec<usize>, Arc<str>, bool);
 
 impl<'c> Policies<'c> {
     pub(super) fn new(config: &'c Config, blocks: &'c Blocks) -> Self {
-        Self { config, blocks, made: HashMap::new(), undecided: BTreeSet::new() }
+        Self { config, blocks, made: HashMap::new(), undecided: BTreeSet::new(), open: None }
     }
 
     /// Once there is a block, each method has to say which it asks, or that it asks none.
@@ -60,6 +62,13 @@ impl<'c> Policies<'c> {
         Some(Problem::error(at, message).help(help))
     }
 
+    /// Any page on the web could act for whoever visits it (Fetch §3.2.5), by keys of one level or of two.
+    pub(super) fn open(&self) -> Option<Problem> {
+        let message = "cookies of users would go along with the calls of any page";
+        let help = "name the origins in place of \"*\", or set credentials = false";
+        self.open.clone().map(|at| Problem::error(at, message).help(help))
+    }
+
     /// The policy of a method behind an upstream, by one of `[[routes]]` or not.
     pub(super) fn of(
         &mut self,
@@ -71,6 +80,9 @@ impl<'c> Policies<'c> {
         let levels = self.config.levels(method, Some(upstream), route);
         if !self.blocks.is_empty() && auth_statement(&levels).is_none() {
             self.undecided.insert(method.to_owned());
+        }
+        if self.open.is_none() {
+            self.open = open_credentials(&levels);
         }
         let addresses = levels.iter().map(|keys| std::ptr::from_ref::<PolicyKeys>(keys).addr()).collect();
         let streams = kind != Kind::Unary;
@@ -93,7 +105,12 @@ fn access(policy: &Policy, blocks: &Blocks) -> Access {
         AuthChoice::None => Vec::new(),
         AuthChoice::AnyOf(names) => names.iter().filter_map(|name| blocks.get(name)).collect(),
     };
-    Access { authenticators, require: policy.require.clone(), reserved: blocks.reserved.clone() }
+    Access {
+        authenticators,
+        require: policy.require.clone(),
+        cors: policy.cors.clone(),
+        reserved: blocks.reserved.clone(),
+    }
 }
 
 fn call_policy(policy: &Policy, upstream: &Arc<str>) -> CallPolicy {

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 
 use crate::middleware::access::Access;
+use crate::middleware::cors;
 use crate::protocol::{Client, Target, websocket};
 use crate::route::{Captures, Found, Miss};
 use crate::rpc::{Code, Origin, Status};
@@ -21,8 +22,22 @@ pub(super) enum Resolved {
     Call { target: Arc<Target>, access: Arc<Access>, captures: Option<Captures> },
     /// `HEAD` on a route for `GET`: the same headers, without content (RFC 9110 §9.3.2).
     Head { target: Arc<Target>, access: Arc<Access>, captures: Captures },
+    /// A browser asks whether a page may send `method`.
+    Preflight { access: Arc<Access>, method: Method },
     /// `OPTIONS`: what the path allows.
     Options { allow: HeaderValue },
+}
+
+impl Resolved {
+    /// Who may call what was found.
+    pub(super) const fn access(&self) -> Option<&Arc<Access>> {
+        match self {
+            Self::Call { access, .. } | Self::Head { access, .. } | Self::Preflight { access, .. } => {
+                Some(access)
+            }
+            Self::Options { .. } => None,
+        }
+    }
 }
 
 /// Finds the target.
@@ -36,9 +51,23 @@ pub(super) fn resolve(routes: &RouteTable, client: Client, head: &Parts) -> Resu
             let (target, access) = routes.rpc(path).ok_or_else(|| unknown_method(path))?.clone();
             Ok(Resolved::Call { target, access, captures: None })
         }
-        Client::Rest => rest(routes, &head.method, path, host(&head.uri, &head.headers).as_deref()),
         Client::WebSocket => socket(routes, head, host(&head.uri, &head.headers).as_deref()),
+        Client::Rest => {
+            let host = host(&head.uri, &head.headers);
+            match preflight(routes, head, path, host.as_deref()) {
+                Some(resolved) => Ok(resolved),
+                None => rest(routes, &head.method, path, host.as_deref()),
+            }
+        }
     }
+}
+
+/// A preflight is for the route that it asks about; where that shares nothing it is an `OPTIONS` as any.
+fn preflight(routes: &RouteTable, head: &Parts, path: &str, host: Option<&str>) -> Option<Resolved> {
+    let method = cors::preflight(head)?;
+    let found = rest(routes, &method, path, host).ok()?;
+    let access = found.access().filter(|access| !access.cors.origins.0.is_empty())?;
+    Some(Resolved::Preflight { access: Arc::clone(access), method })
 }
 
 fn rest(routes: &RouteTable, method: &Method, path: &str, host: Option<&str>) -> Result<Resolved, Status> {

@@ -131,6 +131,7 @@ pub(super) fn build(config: &Config, codec: &Arc<Codec>, blocks: &Blocks) -> (Ro
     builder.add_annotations(&assignment, &replaced);
     builder.add_auto(&assignment);
     builder.problems.extend(builder.policies.undecided());
+    builder.problems.extend(builder.policies.open());
     builder.finish()
 }
 

@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::Body as AxumBody;
-use http::header::ALLOW;
+use http::header::{ALLOW, ORIGIN};
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use tower::Service;
 
+use crate::middleware::access::{Access, Admitted};
+use crate::middleware::cors;
 use crate::middleware::stack::{self, Edge};
 use crate::protocol::body::Received;
-use crate::protocol::{Adapter, Body, Client, Outcome, adapter, detect, websocket};
+use crate::protocol::{Adapter, Body, Client, Outcome, Target, adapter, detect, websocket};
 use crate::route::Captures;
 use crate::rpc::Status;
 use crate::telemetry::access_log::AccessLog;
@@ -84,37 +87,45 @@ async fn serve(
     request: Request<AxumBody>,
 ) -> Result<Response<Body>, Infallible> {
     let client = detect::detect(&request);
-    let (method, version) = (request.method().clone(), request.version());
+    let (mut head, body) = request.into_parts();
+    if client == Client::WebSocket {
+        websocket::take_token(&mut head.headers);
+    }
+    let (method, version) = (head.method.clone(), head.version);
+    let origin = head.headers.get(ORIGIN).cloned();
     let outcome = Arc::new(Outcome::new(client));
-    let answered = answer(&snapshot, pool, client, request, &outcome).await;
+    let resolved = resolve(&snapshot.routes, client, &head);
+    let access = resolved.as_ref().ok().and_then(Resolved::access).cloned();
+    let answered = match resolved {
+        Ok(resolved) => answer(resolved, pool, client, (head, body), &outcome).await,
+        Err(status) => Err(status),
+    };
     let mut response = answered.unwrap_or_else(|status| {
         outcome.fail(&status);
         adapter::refuse(client, &method, version, &status, &snapshot.codec)
     });
+    // Errors too: a page that may call shall see why it was refused.
+    if let Some(access) = access {
+        cors::share(&access.cors, origin.as_ref(), response.headers_mut());
+    }
     response.extensions_mut().insert(outcome);
     Ok(response)
 }
 
 async fn answer(
-    snapshot: &Snapshot,
+    resolved: Resolved,
     pool: Pool,
     client: Client,
-    request: Request<AxumBody>,
+    (head, body): (Parts, AxumBody),
     outcome: &Arc<Outcome>,
 ) -> Result<Response<Body>, Status> {
-    let (mut head, body) = request.into_parts();
-    if client == Client::WebSocket {
-        websocket::take_token(&mut head.headers);
-    }
     let body = Received::new(body, Arc::clone(outcome));
-    match resolve(&snapshot.routes, client, &head)? {
+    match resolved {
         Resolved::Options { allow } => Ok(options(allow)),
+        Resolved::Preflight { access, method } => cors::answer(&access.cors, &head, &method),
         Resolved::Call { target, access, captures } => {
             outcome.set_target(&target);
-            if client == Client::WebSocket {
-                websocket::admit_origin(&head, &target)?;
-            }
-            let admitted = access.admit(&head)?;
+            let admitted = admit(&access, client, &head, &target)?;
             let captures: Vec<&str> = captures.iter().flat_map(Captures::iter).collect();
             if client == Client::WebSocket {
                 return upgrade(head, &captures, target, admitted, Arc::clone(outcome), pool);
@@ -123,7 +134,7 @@ async fn answer(
         }
         Resolved::Head { target, access, captures } => {
             outcome.set_target(&target);
-            let admitted = access.admit(&head)?;
+            let admitted = admit(&access, client, &head, &target)?;
             // A stream's headers are known without calling anybody.
             if let Some(response) = Adapter::choose(client, &head, &target)?.headers_only() {
                 return Ok(response);
@@ -132,6 +143,18 @@ async fn answer(
             exchange(client, (head, body), &captures, target, admitted, Arc::clone(outcome), pool).await
         }
     }
+}
+
+/// The route ring, in order.
+fn admit(access: &Access, client: Client, head: &Parts, target: &Target) -> Result<Admitted, Status> {
+    match client {
+        // No page sends gRPC without a preflight: its media type is not safelisted (Fetch §2.2.2).
+        Client::Grpc => {}
+        // A page opens any socket, with its cookies and without a preflight.
+        Client::WebSocket => websocket::admit_origin(head, target)?,
+        Client::Rest => cors::check_cookies(&access.cors, head)?,
+    }
+    access.admit(head)
 }
 
 fn options(allow: http::HeaderValue) -> Response<Body> {

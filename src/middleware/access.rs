@@ -14,7 +14,7 @@ use super::api_key::ApiKeys;
 use super::credential;
 use super::identity::Identity;
 use super::jwt::Jwt;
-use crate::config::policy::Require;
+use crate::config::policy::{Cors, Require};
 use crate::rpc::{Code, Metadata, Origin, Status};
 
 /// One `[auth.NAME]`, ready to ask.
@@ -77,6 +77,8 @@ pub struct Access {
     /// Any of these; when empty, everybody may call.
     pub authenticators: Vec<Arc<Authenticator>>,
     pub require: Require,
+    /// Which pages of other origins may call.
+    pub cors: Cors,
     pub reserved: Reserved,
 }
 

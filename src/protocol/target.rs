@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::config::policy::OriginPattern;
 use crate::rpc::{CallPolicy, FieldViolation, Kind, Message, Method, Status};
 use crate::transcode::http_body::HttpBody;
 use crate::transcode::query::{self, QueryOptions};
@@ -179,6 +180,6 @@ pub struct WebSocketPolicy {
     pub message_limit: usize,
     /// After how much silence a client is pinged, and how long it has to answer.
     pub idle_ping: Duration,
-    /// Origins that may connect besides the gateway's own, in lower case; `*` is any.
-    pub origins: Box<[String]>,
+    /// Origins that may connect besides the gateway's own.
+    pub origins: Box<[OriginPattern]>,
 }

@@ -14,6 +14,7 @@ mod support;
 
 mod auth;
 mod check;
+mod cors;
 mod errors;
 mod forms;
 mod grpc;

@@ -196,7 +196,7 @@ async fn what_fails_before_the_upgrade_is_a_real_answer() {
 
 #[tokio::test]
 async fn listed_origins_may_connect() {
-    let more = "websocket = { origins = [\"https://App.example\"] }";
+    let more = "websocket = { origins = [\"https://app.example\"] }";
     let (_upstream, gateway) = scripted(more, |_| items(&[])).await;
     for (origin, admitted) in
         [("https://app.example", true), ("http://app.example", false), ("https://app.example:8443", false)]

@@ -42,6 +42,9 @@ fn defaults_are_those_of_the_reference() {
         "auth = \"none\"",
         "require.scopes = []",
         "require.claims = {}",
+        "cors.origins = []",
+        "cors.credentials = false",
+        "cors.max_age = \"10m\"",
     ];
     assert_eq!(rows, expected);
 }

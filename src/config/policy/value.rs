@@ -118,38 +118,6 @@ impl PolicyValue for Vec<String> {
     }
 }
 
-/// Origins of web pages (RFC 6454 §6.2), in lower case; `*` is any.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origins(pub Vec<String>);
-
-impl PolicyValue for Origins {
-    fn read(entry: &Entry<'_>) -> Option<Self> {
-        let texts = entry.texts(|entry, text| {
-            let origin = text.to_ascii_lowercase();
-            if origin == "*" || is_origin(&origin) {
-                return Some(origin);
-            }
-            entry.wrong(
-                "is no origin",
-                "write scheme, host and port, as in \"https://app.example.com\", or \"*\"",
-            )
-        })?;
-        Some(Self(texts.into_iter().map(|text| text.value).collect()))
-    }
-
-    fn show(&self) -> String {
-        self.0.show()
-    }
-}
-
-/// As browsers write it: no path, not even a slash.
-fn is_origin(text: &str) -> bool {
-    let Some((scheme, authority)) = text.split_once("://") else { return false };
-    let scheme =
-        !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    scheme && !authority.contains('@') && authority.parse::<http::uri::Authority>().is_ok()
-}
-
 impl<T: Choice> PolicyValue for T {
     fn read(entry: &Entry<'_>) -> Option<Self> {
         entry.choice()

@@ -80,7 +80,7 @@ pub fn admit_origin(head: &Head, target: &Target) -> Result<(), Status> {
     let listed = &target.policy.websocket.origins;
     let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
     let admitted = origins.next().is_none()
-        && (is_own(&origin, head) || listed.iter().any(|listed| listed == "*" || *listed == origin));
+        && (is_own(&origin, head) || listed.iter().any(|listed| listed.matches(&origin)));
     if admitted { Ok(()) } else { Err(foreign_origin()) }
 }
 
