@@ -148,8 +148,10 @@ async fn requests_that_fit_nothing_are_told_apart() {
     assert_eq!(html.refusal(), status((406, 3, "NOT_ACCEPTABLE", "client")));
     let large = gateway.post("/v1/items", &format!("{{\"name\":\"{}\"}}", "x".repeat(1024))).fetch().await;
     assert_eq!(large.refusal(), status((413, 8, "BODY_TOO_LARGE", "client")));
-    let timeout = gateway.get("/v1/items/1").header("grpc-timeout", "soon").fetch().await;
-    assert_eq!(timeout.refusal(), status((400, 3, "INVALID_TIMEOUT", "client")));
+    for name in ["grpc-timeout", "connect-timeout-ms", "x-request-timeout"] {
+        let timeout = gateway.get("/v1/items/1").header(name, "soon").fetch().await;
+        assert_eq!(timeout.refusal(), status((400, 3, "INVALID_TIMEOUT", "client")), "{name}");
+    }
     let path = gateway.get("/v1/items/%zz").fetch().await;
     assert_eq!(path.refusal(), status((400, 3, "INVALID_PATH", "client")));
     assert!(upstream.calls().is_empty());
@@ -173,6 +175,17 @@ async fn a_call_that_takes_too_long_is_504_and_cancelled() {
     let answer = gateway.get("/v1/items/1").fetch().await;
     assert_eq!((answer.status, answer.json()["code"].as_u64()), (504, Some(4)));
     assert_eq!(upstream.call(0).await.reset().await, h2::Reason::CANCEL);
+}
+
+#[tokio::test]
+async fn a_client_says_itself_when_a_call_takes_too_long() {
+    let (upstream, gateway) = behind(Script::new().stall()).await;
+    let timeouts = [("grpc-timeout", "300m"), ("connect-timeout-ms", "300"), ("x-request-timeout", "0.3")];
+    for (number, (name, value)) in timeouts.into_iter().enumerate() {
+        let answer = gateway.get("/v1/items/1").header(name, value).fetch().await;
+        assert_eq!((answer.status, answer.json()["code"].as_u64()), (504, Some(4)), "{name}");
+        assert_eq!(upstream.call(number).await.reset().await, h2::Reason::CANCEL, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -135,10 +135,13 @@ async fn the_timeout_of_a_call_reaches_the_upstream() {
     let default =
         transom::rpc::deadline::parse_grpc_timeout(upstream.call(0).await.header("grpc-timeout").as_bytes());
     assert!(default.unwrap() <= std::time::Duration::from_secs(15));
-    gateway.get("/v1/items/1").header("grpc-timeout", "9S").fetch().await.ok();
-    let asked =
-        transom::rpc::deadline::parse_grpc_timeout(upstream.call(1).await.header("grpc-timeout").as_bytes());
-    assert!(asked.unwrap() <= std::time::Duration::from_secs(9));
+    let nine = [("grpc-timeout", "9S"), ("connect-timeout-ms", "9000"), ("x-request-timeout", "9.0")];
+    for (number, (name, value)) in nine.into_iter().enumerate() {
+        gateway.get("/v1/items/1").header(name, value).fetch().await.ok();
+        let seen = upstream.call(number + 1).await;
+        let asked = transom::rpc::deadline::parse_grpc_timeout(seen.header("grpc-timeout").as_bytes());
+        assert!(asked.unwrap() <= std::time::Duration::from_secs(9), "{name}");
+    }
 }
 
 #[tokio::test]
