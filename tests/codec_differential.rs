@@ -1,10 +1,13 @@
 //! The codec against prost-reflect, over generated messages: the same JSON, the same wire, the same
-//! verdict on texts that were tampered with.
+//! verdict on texts that were tampered with. buffa is asked as well, in [`buffa`].
 //!
 //! Messages are made from a tape of bytes, so that a failing case shrinks to a short tape. Where the two
 //! differ on purpose, [`differs_on_purpose`] says so in words.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
+
+#[path = "codec_differential/buffa.rs"]
+mod buffa;
 
 use std::sync::{Arc, LazyLock};
 
@@ -44,13 +47,17 @@ struct Both {
     pool: DescriptorPool,
 }
 
-static BOTH: LazyLock<Both> = LazyLock::new(|| {
-    let set = protox::Compiler::new(["tests/proto", "proto"])
+fn descriptor_set() -> Vec<u8> {
+    protox::Compiler::new(["tests/proto", "proto"])
         .unwrap()
         .include_imports(true)
         .open_files(["codec.proto", "codec2.proto"].iter().chain(GOOGLEAPIS))
         .unwrap()
-        .encode_file_descriptor_set();
+        .encode_file_descriptor_set()
+}
+
+static BOTH: LazyLock<Both> = LazyLock::new(|| {
+    let set = descriptor_set();
     let pool = DescriptorPool::decode(&*set).unwrap();
     let mut builder = Builder::default();
     builder.add_set(set.into(), &Location::default());

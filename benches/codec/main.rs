@@ -1,5 +1,5 @@
-//! The codec against prost-reflect's dynamic messages and against static prost and serde structs, in the
-//! same run: `cargo bench --bench codec`.
+//! The codec against the dynamic messages of prost-reflect and buffa and against static prost and serde
+//! structs, in the same run: `cargo bench --bench codec`.
 //!
 //! Variants run in turn, many short rounds; the table gives the tenth percentile and ratios, which are what
 //! to read: absolute times are the machine's. All variants are checked to say the same before they are
@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use buffa_descriptor::MessageIndex;
+use buffa_descriptor::reflect::DynamicMessage as BuffaMessage;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use serde::Serialize;
@@ -55,6 +57,7 @@ static ALLOCATOR: Counting = Counting;
 struct Schemas {
     codec: Codec,
     pool: DescriptorPool,
+    buffa: Arc<buffa_descriptor::DescriptorPool>,
 }
 
 /// One message and what stands for it.
@@ -62,6 +65,7 @@ struct Case {
     name: &'static str,
     id: MessageId,
     descriptor: MessageDescriptor,
+    buffa: MessageIndex,
     json: Vec<u8>,
     wire: Vec<u8>,
 }
@@ -76,9 +80,10 @@ fn main() {
         serde_json::to_vec_pretty(&value).unwrap()
     };
     println!(
-        "| case | bytes in | codec ns | prost-reflect ns | static ns | × reflect | × static | allocations |"
+        "| case | bytes in | codec ns | prost-reflect ns | buffa ns | static ns | × prost-reflect | × buffa | × static | \
+         allocations |"
     );
-    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     let small = Case::new(&schemas, "small", "bench.Small", &shapes::small());
     let medium = Case::new(&schemas, "medium", "bench.Medium", &shapes::medium(""));
     let large = Case::new(&schemas, "large", "bench.Large", &shapes::large());
@@ -111,9 +116,10 @@ fn schemas() -> Schemas {
         .unwrap()
         .encode_file_descriptor_set();
     let pool = DescriptorPool::decode(&*set).unwrap();
+    let buffa = Arc::new(buffa_descriptor::DescriptorPool::decode(&set).unwrap());
     let mut builder = Builder::default();
     builder.add_set(set.into(), &Location::default());
-    Schemas { codec: Codec::new(Arc::new(builder.build().unwrap())), pool }
+    Schemas { codec: Codec::new(Arc::new(builder.build().unwrap())), pool, buffa }
 }
 
 impl Clone for Case {
@@ -122,6 +128,7 @@ impl Clone for Case {
             name: self.name,
             id: self.id,
             descriptor: self.descriptor.clone(),
+            buffa: self.buffa,
             json: self.json.clone(),
             wire: self.wire.clone(),
         }
@@ -134,6 +141,7 @@ impl Case {
             name,
             id: schemas.codec.schema().message_by_name(message).unwrap().id(),
             descriptor: schemas.pool.get_message_by_name(message).unwrap(),
+            buffa: schemas.buffa.message_index(message).unwrap(),
             json: serde_json::to_vec(value).unwrap(),
             wire: value.encode_to_vec(),
         }
@@ -157,10 +165,16 @@ impl Case {
             let message = DynamicMessage::deserialize(self.descriptor.clone(), &mut deserializer).unwrap();
             message.encode_to_vec().len()
         };
+        let buffa = || {
+            let json = std::str::from_utf8(black_box(&self.json)).unwrap();
+            let pool = Arc::clone(&schemas.buffa);
+            BuffaMessage::from_json(pool, self.buffa, json).unwrap().encode_to_vec().len()
+        };
         let fixed = || serde_json::from_slice::<M>(black_box(&self.json)).unwrap().encode_to_vec().len();
         assert_eq!(codec(), reflect());
+        assert_eq!(codec(), buffa());
         let allocations = allocations(&mut codec);
-        let times = times([&mut codec, &mut { reflect }, &mut { fixed }]);
+        let times = times([&mut codec, &mut { reflect }, &mut { buffa }, &mut { fixed }]);
         print_row(self.name, "JSON → wire", self.json.len(), times, allocations);
         assert!(M::decode(&*out).unwrap() == serde_json::from_slice::<M>(&self.json).unwrap());
     }
@@ -177,10 +191,14 @@ impl Case {
             let message = DynamicMessage::decode(self.descriptor.clone(), black_box(&*self.wire)).unwrap();
             serde_json::to_vec(&message).unwrap().len()
         };
+        let buffa = || {
+            let pool = Arc::clone(&schemas.buffa);
+            BuffaMessage::decode(pool, self.buffa, black_box(&self.wire)).unwrap().to_json().unwrap().len()
+        };
         let fixed = || serde_json::to_vec(&M::decode(black_box(&*self.wire)).unwrap()).unwrap().len();
         codec();
         let allocations = allocations(&mut codec);
-        let times = times([&mut codec, &mut { reflect }, &mut { fixed }]);
+        let times = times([&mut codec, &mut { reflect }, &mut { buffa }, &mut { fixed }]);
         print_row(self.name, "wire → JSON", self.wire.len(), times, allocations);
         let value = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).unwrap().to_string();
         let theirs =
@@ -225,10 +243,17 @@ fn round(run: &mut dyn FnMut() -> usize) -> f64 {
     }
 }
 
-fn print_row(name: &str, way: &str, bytes: usize, [codec, reflect, fixed]: [f64; 3], allocations: usize) {
+fn print_row(
+    name: &str,
+    way: &str,
+    bytes: usize,
+    [codec, reflect, buffa, fixed]: [f64; 4],
+    allocations: usize,
+) {
     println!(
-        "| {way}, {name} | {bytes} | {codec:.0} | {reflect:.0} | {fixed:.0} | {:.1} | {:.1} | {allocations} |",
+        "| {way}, {name} | {bytes} | {codec:.0} | {reflect:.0} | {buffa:.0} | {fixed:.0} | {:.1} | {:.1} | {:.1} | {allocations} |",
         reflect / codec,
+        buffa / codec,
         fixed / codec,
     );
 }
