@@ -1,4 +1,5 @@
-//! Peers that are not ours: a Python grpcio server behind the gateway and a grpcio client in front of it.
+//! Peers that are not ours: a Python grpcio server behind the gateway, a grpcio client and a WebSocket client in
+//! front of it.
 //!
 //! `tests/run` makes the Python that they need; without it these tests fail and say so.
 
@@ -40,8 +41,8 @@ async fn gateway(port: u16) -> Gateway {
     Site::new(&config).serve().await
 }
 
-async fn client_passes(port: u16) {
-    let output = timeout(12 * PATIENCE, python("client.py").arg(port.to_string()).output()).await;
+async fn client_passes(client: &str, port: u16) {
+    let output = timeout(12 * PATIENCE, python(client).arg(port.to_string()).output()).await;
     let output = output.expect("the client ends").unwrap();
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -75,11 +76,17 @@ async fn a_grpcio_server_is_called_by_json() {
 #[tokio::test]
 async fn a_grpcio_client_calls_through_the_gateway() {
     let (_server, port) = server().await;
-    client_passes(gateway(port).await.public.port()).await;
+    client_passes("client.py", gateway(port).await.public.port()).await;
 }
 
 #[tokio::test]
 async fn a_grpcio_client_calls_the_samples_through_the_gateway() {
     let samples = transom::demo::start("127.0.0.1:0".parse().unwrap()).unwrap();
-    client_passes(gateway(samples.addr.port()).await.public.port()).await;
+    client_passes("client.py", gateway(samples.addr.port()).await.public.port()).await;
+}
+
+#[tokio::test]
+async fn a_python_websocket_client_calls_all_kinds_in_every_dialect() {
+    let (_server, port) = server().await;
+    client_passes("sockets.py", gateway(port).await.public.port()).await;
 }
