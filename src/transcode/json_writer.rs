@@ -254,19 +254,22 @@ impl<'c, 'w> Writer<'c, 'w> {
                 self.report.push(Segment::Field(field.json_name.clone()));
                 return Err(fault);
             }
-            if field.closed {
-                self.take_back(field, before);
-            }
+            self.take_back(field, before);
             self.selection = outer;
         }
         self.defaults(plan, next, plan.fields.len());
         Ok(())
     }
 
-    /// A list of nothing but unknown enum numbers, which are unknown fields, is none.
+    /// A list or a map of nothing but unknown enum numbers, which are unknown fields, is none.
+    #[inline]
     fn take_back(&mut self, field: &FieldPlan, before: usize) {
-        let is_list = matches!(field.shape, Shape::Repeated | Shape::Packed);
-        if is_list && !self.options.print_defaults && self.out.ends_with(b"[]") {
+        let nothing: &[u8] = match field.shape {
+            Shape::Repeated | Shape::Packed if field.closed => b"[]",
+            Shape::Map => b"{}",
+            _ => return,
+        };
+        if !self.options.print_defaults && self.out.ends_with(nothing) {
             self.out.truncate(before);
         }
     }

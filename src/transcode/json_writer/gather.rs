@@ -44,9 +44,7 @@ impl<'c, 'w> Writer<'c, 'w> {
             self.label(field);
             let value = self.gathered_field(field, group);
             self.within(value, || Segment::Field(field.json_name.clone()))?;
-            if field.closed {
-                self.take_back(field, before);
-            }
+            self.take_back(field, before);
             self.selection = outer;
         }
         self.defaults(plan, next, plan.fields.len());

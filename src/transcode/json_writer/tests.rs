@@ -342,7 +342,7 @@ fn a_packed_list_without_elements_is_none_wherever_it_is() {
 }
 
 #[test]
-fn a_list_of_unknown_numbers_of_a_closed_enum_is_none() {
+fn a_list_or_map_of_unknown_numbers_of_a_closed_enum_is_none() {
     let write = |wire: &[u8]| write_as("test2.Old", wire, &WriteOptions::default());
     for (wire, expected) in [
         (&[0x30, 99][..], "{}"),
@@ -351,6 +351,9 @@ fn a_list_of_unknown_numbers_of_a_closed_enum_is_none() {
         (&[0x32, 2, 99, 1], r#"{"shapes":["ROUND"]}"#),
         (&[0x32, 1, 99, 0x08, 5], r#"{"id":5}"#),
         (&[0x32, 1, 99, 0x08, 5, 0x30, 1], r#"{"id":5,"shapes":["ROUND"]}"#),
+        (&[0x3a, 5, 0x0a, 1, b'a', 0x10, 99], "{}"),
+        (&[0x3a, 5, 0x0a, 1, b'a', 0x10, 99, 0x08, 5], r#"{"id":5}"#),
+        (&[0x3a, 5, 0x0a, 1, b'a', 0x10, 99, 0x3a, 5, 0x0a, 1, b'b', 0x10, 1], r#"{"byName":{"b":"ROUND"}}"#),
     ] {
         assert_eq!(write(wire).as_deref(), Ok(expected), "{wire:?}");
     }
