@@ -4,8 +4,9 @@
 //! which connection take it, how it is framed, what every failure becomes. This layer moves encoded
 //! messages: it knows no descriptors and none of the clients' protocols.
 //!
-//! One worker runtime has one pool, so nothing here is contended: locks and atomics are held for a few
-//! instructions by one thread and are there so that all types stay `Send`.
+//! One worker runtime has one pool, so little here is contended: locks and atomics are held for a few
+//! instructions by one thread and are there so that all types stay `Send`. Only what [`Shared`] counts,
+//! limits and retry tokens, belongs to all workers.
 
 mod attempts;
 mod backoff;
