@@ -22,6 +22,7 @@ mod hostile;
 mod operation;
 mod partial;
 mod peers;
+mod reflection;
 mod reload;
 mod rest;
 mod resilience;
