@@ -19,6 +19,7 @@ mod errors;
 mod forms;
 mod grpc;
 mod hostile;
+mod init;
 mod operation;
 mod partial;
 mod peers;
