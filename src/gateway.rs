@@ -13,6 +13,7 @@ mod policy;
 pub mod reflection;
 mod resolve;
 mod routes;
+mod secrets;
 mod service;
 mod snapshot;
 
