@@ -11,6 +11,7 @@ mod exchange;
 mod explain;
 mod policy;
 mod resolve;
+mod resume;
 mod routes;
 mod service;
 mod snapshot;

@@ -25,6 +25,7 @@ pub(super) enum Shape {
     CustomPattern,
     Limits,
     Retry,
+    Resume,
     Json,
     Query,
     Sse,
@@ -39,17 +40,17 @@ pub(super) enum Shape {
 }
 
 /// Keys of single tables.
-const UNBUILT: &[(Shape, &str)] =
-    &[(Shape::Schema, "reflection"), (Shape::Sse, "event"), (Shape::Sse, "event_field")];
+const UNBUILT: &[(Shape, &str)] = &[(Shape::Schema, "reflection")];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "metadata", "rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "metadata", "rate_limit", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
     "timeout",
     "limits",
     "retry",
+    "resume",
     "stream",
     "stream_headers_after",
     "sse",

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use tower::ServiceExt as _;
 
 use crate::middleware::access::Admitted;
 use crate::protocol::{Adapter, Body, Client, Outcome, Target, websocket};
 use crate::rpc::{Caller, Status};
 use crate::telemetry::guard::Draining;
+
+use super::resume;
 
 /// Serves a call.
 ///
@@ -42,7 +43,7 @@ where
     let draining = head.extensions.get().cloned().unwrap_or_else(Draining::never);
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
     admitted.apply(&mut call.metadata);
-    let reply = Box::pin(caller.oneshot(call));
+    let reply = resume::send(caller, call, &target);
     adapter.encode(reply, target, outcome, draining).await
 }
 
@@ -59,8 +60,9 @@ pub(super) fn upgrade(
     caller: impl Caller,
 ) -> Result<Response<Body>, Status> {
     let target = target.selecting(head.uri.query().unwrap_or_default())?;
+    let resumed = Arc::clone(&target);
     websocket::upgrade(head, captures, target, outcome, move |mut call| {
         admitted.apply(&mut call.metadata);
-        Box::pin(caller.oneshot(call))
+        resume::send(caller, call, &resumed)
     })
 }

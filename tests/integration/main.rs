@@ -25,6 +25,7 @@ mod peers;
 mod reload;
 mod rest;
 mod resilience;
+mod resume;
 mod routing;
 mod streams;
 mod upstream;
