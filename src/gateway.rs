@@ -13,6 +13,7 @@ mod policy;
 mod resolve;
 mod resume;
 mod routes;
+mod secrets;
 mod service;
 mod snapshot;
 

@@ -35,6 +35,7 @@ pub(super) enum Shape {
     Claims,
     Require,
     Cors,
+    Metadata,
     /// A table whose keys are names of the user's.
     Named,
 }
@@ -43,7 +44,7 @@ pub(super) enum Shape {
 const UNBUILT: &[(Shape, &str)] = &[(Shape::Schema, "reflection")];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "metadata", "rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "rate_limit", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -55,6 +56,7 @@ const POLICY: &[&str] = &[
     "stream_headers_after",
     "sse",
     "websocket",
+    "metadata",
     "json",
     "query",
     "forms",

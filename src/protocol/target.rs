@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use crate::config::policy::OriginPattern;
-use crate::rpc::{CallPolicy, FieldViolation, Kind, Message, Method, Status};
+use crate::rpc::{CallPolicy, FieldViolation, Kind, Message, Metadata, Method, Status};
 use crate::transcode::field_text::FieldText;
 use crate::transcode::http_body::HttpBody;
 use crate::transcode::query::{self, QueryOptions};
@@ -17,7 +17,7 @@ use crate::transcode::response::ResponsePlan;
 use crate::transcode::resume::ResumePlan;
 use crate::transcode::{Codec, ReadOptions, WireError, WriteOptions};
 
-use super::json_error;
+use super::{headers, json_error};
 
 /// A route, resolved and compiled.
 #[derive(Clone, Debug)]
@@ -127,6 +127,11 @@ impl Target {
         field.read(&self.codec, &message.bytes, &self.policy.write).map_err(|error| undecodable(&error))
     }
 
+    /// Gives a call what the configuration says; it comes last, so no client can forge it.
+    pub fn set_metadata(&self, metadata: &mut Metadata) {
+        headers::set_fixed(metadata, &self.policy.metadata);
+    }
+
     /// The raw body in a message of the upstream.
     ///
     /// # Errors
@@ -183,6 +188,7 @@ pub struct TargetPolicy {
     pub stream: Option<StreamFraming>,
     pub sse: SsePolicy,
     pub websocket: WebSocketPolicy,
+    pub metadata: MetadataPolicy,
     /// The request header by whose value calls stay together on one endpoint.
     pub affinity: Option<HeaderName>,
     pub read: ReadOptions,
@@ -194,6 +200,25 @@ pub struct TargetPolicy {
     pub forms: bool,
     /// Whether `?$fields=` selects fields of the answer.
     pub fields: bool,
+}
+
+/// What passes between headers and metadata.
+#[derive(Clone, Debug, Default)]
+pub struct MetadataPolicy {
+    /// Request headers that pass beside the built-in ones.
+    pub request: Vec<HeaderName>,
+    /// Metadata of answers that pass beside the built-in ones.
+    pub response: Vec<HeaderName>,
+    /// What every call is given.
+    pub set: Vec<(HeaderName, HeaderValue)>,
+    /// Whether the names of grpc-gateway hold, too.
+    pub grpc_gateway: bool,
+}
+
+impl MetadataPolicy {
+    /// Nothing beside what is built in.
+    pub const PLAIN: Self =
+        Self { request: Vec::new(), response: Vec::new(), set: Vec::new(), grpc_gateway: false };
 }
 
 /// How the messages of a server stream are put into one body.
