@@ -40,9 +40,6 @@ pub(super) enum Shape {
     Named,
 }
 
-/// Keys of single tables.
-const UNBUILT: &[(Shape, &str)] = &[(Shape::Schema, "reflection")];
-
 /// Policy keys, which every table that holds policy keys has.
 const UNBUILT_POLICY: &[&str] = &["hedge", "rate_limit", "headers"];
 
@@ -67,7 +64,7 @@ const POLICY: &[&str] = &[
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.
 pub(super) fn is_unbuilt(shape: Shape, key: &str) -> bool {
-    UNBUILT.contains(&(shape, key)) || shape.holds_policy() && UNBUILT_POLICY.contains(&key)
+    shape.holds_policy() && UNBUILT_POLICY.contains(&key)
 }
 
 /// Where a key belongs that stands in the wrong table.

@@ -5,6 +5,7 @@ pub mod client;
 pub mod events;
 pub mod gateway;
 pub mod raw;
+pub mod reflecting;
 pub mod script;
 pub mod shop;
 pub mod site;
