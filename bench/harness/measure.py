@@ -2,34 +2,62 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import statistics
 import subprocess
+import tempfile
 import time
+import urllib.request
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import install
-from .peers import Peer
+from .peers import Peer, admin
 
 PATIENCE = 30
 """Seconds until a gateway must listen."""
 
-GATEWAY_CORE, LOAD_CORE = "0", "1"
+LOAD_CORE = "1"
+"""Where the sample server and the generator run; gateways have the other."""
+
+
+WARMED_UP = 1.25
+"""All requests of the generator over those that it counts."""
+
+
+@dataclass
+class Life:
+    """What a gateway takes besides requests: milliseconds until it listens and to reload, MiB idle and after load."""
+
+    start_ms: float
+    idle: float
+    loaded: float | None = None
+    reload_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process that listens, and how many milliseconds it took from its start to listen."""
+
+    pid: int
+    start_ms: float
 
 
 @contextmanager
-def started(command: list, port: int, log: Path, core: str, variables=()):
+def started(command: list, port: int, log: Path, cores: str, variables=()):
     """A process that listens at `port`, and ends with the block."""
-    pinned = ["taskset", "--cpu-list", core, *map(str, command)]
+    pinned = ["taskset", "--cpu-list", cores, *map(str, command)]
+    begin = time.monotonic()
     with log.open("wb") as errors:
         process = subprocess.Popen(
             pinned, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, **dict(variables)}
         )
     try:
         _wait(process, port, log)
-        yield process.pid
+        yield Running(process.pid, (time.monotonic() - begin) * 1000)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -46,7 +74,7 @@ def _wait(process, port: int, log: Path) -> None:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
-            time.sleep(0.01)
+            time.sleep(0.002)
     words = log.read_text(errors="replace").strip().splitlines()
     raise install.Missing(f"it does not listen: {words[-1] if words else 'no reason given'}")
 
@@ -54,10 +82,14 @@ def _wait(process, port: int, log: Path) -> None:
 def load(case: str, front: str, port: int, connections: int, seconds: float, pid: int, rate: float | None = None) -> dict:
     """One run of the generator; its figures of the gateway are those of `pid` and its children."""
     pids = ",".join(map(str, [pid, *_children(pid)]))
-    command = ["taskset", "--cpu-list", LOAD_CORE, install.binary("load"), case, front, f"127.0.0.1:{port}"]
+    plain, _, guarded = front.partition("+")
+    command = ["taskset", "--cpu-list", LOAD_CORE, install.binary("load"), case, plain, f"127.0.0.1:{port}"]
     command += [str(connections), str(seconds), pids, *([str(rate)] if rate else [])]
+    token = {"AUTHORIZATION": f"Bearer {(install.PLACE / 'token').read_text()}"} if guarded else {}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds * 2 + 60)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds * 2 + 60, env={**os.environ, **token}
+        )
     except subprocess.TimeoutExpired:
         return {"problem": "the generator did not end", "errors": 1, "requests": 0}
     if done.returncode:
@@ -67,6 +99,31 @@ def load(case: str, front: str, port: int, connections: int, seconds: float, pid
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def reload_ms(port: int) -> float:
+    """How long Transom takes to read its configuration and its descriptors anew and to serve by them."""
+    begin = time.monotonic()
+    url = f"http://127.0.0.1:{admin(port)}/reload"
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=PATIENCE) as answer:
+        answer.read()
+    return (time.monotonic() - begin) * 1000
+
+
+def syscalls(case: str, port: int, seconds: float, pid: int) -> float | None:
+    """System calls of a gateway per request; none where perf is not to be had, or may not count."""
+    if not shutil.which("perf"):
+        return None
+    with tempfile.NamedTemporaryFile("r") as output:
+        command = ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", str(pid), "-o", output.name]
+        counter = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        run = load(case, "h1", port, 32, seconds, pid)
+        counter.send_signal(signal.SIGINT)
+        counter.wait()
+        line = next((line for line in output.read().splitlines() if "sys_enter" in line), "")
+    count = line.split(",")[0]
+    # The generator's warm-up is counted as well: a quarter more requests than it tells.
+    return int(count) / (run["requests"] * WARMED_UP) if count.isdigit() and is_good(run) else None
 
 
 def resident(pid: int) -> float:
@@ -111,4 +168,4 @@ def is_good(run: dict) -> bool:
 
 def start_peer(peer: Peer, binary: Path, port: int, upstream: int, folder: Path):
     folder.mkdir(parents=True, exist_ok=True)
-    return started(peer.command(binary, port, upstream, folder), port, folder / "log", GATEWAY_CORE, peer.variables)
+    return started(peer.command(binary, port, upstream, folder), port, folder / "log", peer.cores, peer.variables)

@@ -13,6 +13,9 @@ pub const ITEMS: usize = 200;
 pub const CHUNK: usize = 64 * 1024;
 pub const CHUNKS: usize = 1_526;
 
+/// The method whose messages the sample server sends back one by one.
+pub const TALK: &str = "/bench.v1.Bench/Talk";
+
 /// One kind of request.
 #[derive(Debug)]
 pub struct Case {
@@ -40,6 +43,9 @@ pub fn cases() -> Vec<Case> {
         case("get", Method::GET, "/v1/items/b8f2c1e0-5d7a-4f19-9a53-77d0c2a4e611", "Get", get.clone(), 350),
         echo("post", 0),
         echo("echo2k", 15),
+        copy("copy", 0),
+        copy("copy2k", 15),
+        Case { path: "/v1/talk", rpc: TALK, ..echo("socket", 0) },
         case("list", Method::GET, "/v1/items", "List", empty(), 150_000),
         case("stream", Method::GET, "/v1/events", "Watch", empty(), 30_000),
         case("download", Method::GET, "/v1/download", "Download", empty(), CHUNK * CHUNKS),
@@ -60,6 +66,7 @@ fn case(
         "List" => "/bench.v1.Bench/List",
         "Watch" => "/bench.v1.Bench/Watch",
         "Download" => "/bench.v1.Bench/Download",
+        "Copy" => "/bench.v1.Bench/Copy",
         _ => "/bench.v1.Bench/Create",
     };
     Case { name, method, path, json: Bytes::new(), rpc, message, status: StatusCode::OK, least }
@@ -70,6 +77,14 @@ fn echo(name: &'static str, parts: i32) -> Case {
     let json = Bytes::from(item_json(&sample).to_string());
     let least = json.len() * 9 / 10;
     Case { json, ..case(name, Method::POST, "/v1/items", "Create", framed(&sample), least) }
+}
+
+/// The same bytes as an echo of items has, as they are.
+fn copy(name: &'static str, parts: i32) -> Case {
+    let json = Bytes::from(item_json(&item(parts)).to_string());
+    let message = framed(&HttpBody { content_type: "application/json".to_owned(), data: json.clone() });
+    let least = json.len();
+    Case { json, ..case(name, Method::POST, "/v1/copy", "Copy", message, least) }
 }
 
 /// What the sample server answers: so many times the same frames, or nothing for an echo.

@@ -1,8 +1,9 @@
 //! The load generator: one case, over keep-alive connections, every answer checked; one line of JSON comes out.
 //!
-//! `load CASE FRONT ADDRESS CONNECTIONS SECONDS [PID,PID… [RATE]]`. FRONT is `h1`, `h2` (both JSON),
-//! `grpc-h1` or `grpc`. Without RATE the loop is closed. With it (requests a second) requests fall due by the clock
-//! and a latency counts from when its request was due, so that a stall is seen by all it delayed.
+//! `load CASE FRONT ADDRESS CONNECTIONS SECONDS [PID,PID… [RATE]]`. FRONT is `h1`, `h2` (both JSON), `socket` (JSON
+//! over WebSocket), `grpc-h1` or `grpc`. Without RATE the loop is closed. With it (requests a second) requests fall due by the clock
+//! and a latency counts from when its request was due, so that a stall is seen by all it delayed. What the variable
+//! AUTHORIZATION holds goes with each request as that header.
 
 use std::error::Error;
 use std::rc::Rc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
@@ -17,6 +19,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::LocalSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use transom_bench::usage::{self, Usage};
 use transom_bench::work::{self, Case};
 
@@ -47,6 +51,8 @@ struct Plan {
     address: String,
     http2: bool,
     grpc: bool,
+    socket: bool,
+    authorization: Option<String>,
     method: Method,
     target: String,
     body: Bytes,
@@ -66,6 +72,8 @@ impl Plan {
             address: address.to_owned(),
             http2,
             grpc,
+            socket: front == "socket",
+            authorization: std::env::var("AUTHORIZATION").ok(),
             target,
             method: if grpc { Method::POST } else { case.method.clone() },
             body: if grpc { case.message.clone() } else { case.json.clone() },
@@ -79,6 +87,10 @@ impl Plan {
     fn request(&self) -> Result<Request<Full<Bytes>>, http::Error> {
         let builder = Request::builder().method(&self.method).uri(&self.target);
         let builder = if self.http2 { builder } else { builder.header("host", &self.address) };
+        let builder = match &self.authorization {
+            Some(value) => builder.header("authorization", value),
+            None => builder,
+        };
         let builder = match (self.grpc, self.body.is_empty()) {
             (true, _) => builder.header("content-type", "application/grpc").header("te", "trailers"),
             (false, false) => builder.header("content-type", "application/json"),
@@ -91,12 +103,18 @@ impl Plan {
 enum Connection {
     One(http1::SendRequest<Full<Bytes>>),
     Two(http2::SendRequest<Full<Bytes>>),
+    Socket(Box<WebSocketStream<TcpStream>>),
 }
 
 impl Connection {
     async fn open(plan: &Plan) -> Result<Self, Failure> {
         let socket = TcpStream::connect(&plan.address).await?;
         socket.set_nodelay(true)?;
+        if plan.socket {
+            let url = format!("ws://{}{}", plan.address, plan.target);
+            let (socket, _) = tokio_tungstenite::client_async(url, socket).await?;
+            return Ok(Self::Socket(Box::new(socket)));
+        }
         let socket = TokioIo::new(socket);
         if plan.http2 {
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
@@ -121,6 +139,7 @@ impl Connection {
                 sender.send_request(request).await?
             }
             Self::Two(sender) => sender.send_request(request).await?,
+            Self::Socket(socket) => return echo(socket, plan).await,
         };
         let (status, in_head) = (response.status(), response.headers().get("grpc-status").cloned());
         let mut body = response.into_body();
@@ -139,6 +158,19 @@ impl Connection {
             return Err(format!("grpc-status {code:?}").into());
         }
         Ok(())
+    }
+}
+
+/// One message there and back.
+async fn echo(socket: &mut WebSocketStream<TcpStream>, plan: &Plan) -> Result<(), Failure> {
+    let text = std::str::from_utf8(&plan.body)?;
+    socket.send(Message::text(text)).await?;
+    loop {
+        match socket.next().await.ok_or("the socket has ended")?? {
+            Message::Text(text) if text.len() >= plan.least => return Ok(()),
+            Message::Ping(_) | Message::Pong(_) => {}
+            other => return Err(format!("an unexpected frame: {other}").into()),
+        }
     }
 }
 

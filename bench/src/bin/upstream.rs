@@ -57,14 +57,24 @@ async fn reply(
     answers: Answers,
 ) -> Result<(), h2::Error> {
     let path = request.uri().path().to_owned();
-    let sent = read(request.into_body()).await?;
-    let (frames, times) = answers.get(path.as_str()).cloned().unwrap_or((sent, 1));
+    let mut body = request.into_body();
     let mut head = Response::new(());
     head.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
-    let mut stream = respond.send_response(head, false)?;
-    for _ in 0..times {
-        send(&mut stream, frames.clone()).await?;
-    }
+    let mut stream = if path == work::TALK {
+        let mut stream = respond.send_response(head, false)?;
+        while let Some(data) = next(&mut body).await? {
+            send(&mut stream, data).await?;
+        }
+        stream
+    } else {
+        let sent = read(body).await?;
+        let (frames, times) = answers.get(path.as_str()).cloned().unwrap_or((sent, 1));
+        let mut stream = respond.send_response(head, false)?;
+        for _ in 0..times {
+            send(&mut stream, frames.clone()).await?;
+        }
+        stream
+    };
     let mut status = HeaderMap::with_capacity(1);
     status.insert("grpc-status", HeaderValue::from_static("0"));
     stream.send_trailers(status)
@@ -72,12 +82,16 @@ async fn reply(
 
 async fn read(mut body: RecvStream) -> Result<Bytes, h2::Error> {
     let mut all = BytesMut::new();
-    while let Some(data) = body.data().await {
-        let data = data?;
-        body.flow_control().release_capacity(data.len())?;
+    while let Some(data) = next(&mut body).await? {
         all.extend_from_slice(&data);
     }
     Ok(all.freeze())
+}
+
+async fn next(body: &mut RecvStream) -> Result<Option<Bytes>, h2::Error> {
+    let Some(data) = body.data().await.transpose()? else { return Ok(None) };
+    body.flow_control().release_capacity(data.len())?;
+    Ok(Some(data))
 }
 
 /// Sends as the client's window allows.
