@@ -178,6 +178,8 @@ pub struct SsePolicy {
 pub struct WebSocketPolicy {
     /// The largest message of a client, in bytes.
     pub message_limit: usize,
+    /// The largest frame of a client, in bytes.
+    pub frame_limit: usize,
     /// After how much silence a client is pinged, and how long it has to answer.
     pub idle_ping: Duration,
     /// Origins that may connect besides the gateway's own.

@@ -37,6 +37,7 @@ fn defaults_are_those_of_the_reference() {
         "sse.heartbeat = \"15s\"",
         "sse.retry = \"2s\"",
         "websocket.message = \"1MiB\"",
+        "websocket.frame = \"256KiB\"",
         "websocket.idle_ping = \"20s\"",
         "websocket.origins = []",
         "auth = \"none\"",
