@@ -1,6 +1,7 @@
 //! WebSocket: the contract of `docs/protocols.md`, over HTTP/1.1 and HTTP/2.
 
 mod hostile;
+mod product;
 
 use http::Version;
 

@@ -50,8 +50,8 @@ pub(super) struct Session<T> {
     outcome: Arc<Outcome>,
     inbound: Inbound,
     outbound: Outbound,
-    /// Whether messages have come for the client: a unary call needs one.
-    replied: bool,
+    /// The message of a call with one answer: it counts when the call has ended well.
+    answer: Option<WsFrame>,
     /// A message for which the upstream has no room yet, and since when. Nothing is read behind it.
     ahead: Option<(WsFrame, Instant)>,
     liveness: Liveness,
@@ -79,7 +79,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
             outcome,
             inbound: Inbound::First(start),
             outbound: Outbound::None,
-            replied: false,
+            answer: None,
             ahead: None,
             liveness,
             drains: false,
@@ -275,21 +275,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
 
     fn reply(&mut self, message: &Message) -> ControlFlow<End> {
         match self.dialect.message(message, &self.target) {
-            Ok(frame) => {
-                self.replied = true;
-                self.outcome.message_out();
-                self.send(frame)
-            }
+            Ok(frame) if self.target.kind.server_streams() => self.send_message(frame),
+            Ok(frame) => match self.answer.replace(frame) {
+                None => ControlFlow::Continue(()),
+                Some(_) => self.failed(&one_answer_too_many()),
+            },
             Err(status) => self.failed(&status),
         }
     }
 
     fn ended(&mut self) -> ControlFlow<End> {
-        if !self.replied && !self.target.kind.server_streams() {
-            return self.failed(&no_message());
+        if !self.target.kind.server_streams() {
+            match self.answer.take() {
+                Some(frame) => self.send_message(frame)?,
+                None => return self.failed(&no_message()),
+            }
         }
         self.outcome.succeed();
         self.finish(None, Close::NORMAL)
+    }
+
+    fn send_message(&mut self, frame: WsFrame) -> ControlFlow<End> {
+        self.outcome.message_out();
+        self.send(frame)
     }
 
     fn failed(&mut self, status: &Status) -> ControlFlow<End> {
@@ -320,6 +328,10 @@ fn client_gone() -> Status {
 fn one_too_many(target: &Target) -> Status {
     let message = format!("{} takes no more messages", target.method_name);
     Status::invalid("REQUEST_CARDINALITY", message)
+}
+
+fn one_answer_too_many() -> Status {
+    Status::bad_upstream("UPSTREAM_MESSAGES", "the upstream sent more than the one message of its method")
 }
 
 fn no_message() -> Status {
