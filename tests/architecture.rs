@@ -43,6 +43,7 @@ const SHARED: &[&str] = &[
     "body",
     "content_type",
     "detect",
+    "fixture",
     "form",
     "head",
     "headers",

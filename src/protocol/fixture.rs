@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use crate::rpc::{CallPolicy, Kind, Method};
 use crate::schema::fixture::compile_text;
-use crate::transcode::query::QueryOptions;
+use crate::transcode::Codec;
 use crate::transcode::request::RequestPlan;
 use crate::transcode::response::ResponsePlan;
-use crate::transcode::{Codec, ReadOptions, WriteOptions};
 
 use super::Target;
-use super::target::{SsePolicy, TargetPolicy, WebSocketPolicy};
+use super::target::{TargetPolicy, WebSocketPolicy};
 
 /// A method of a kind, whose body is the whole message.
 pub(super) fn target(kind: Kind) -> Target {
@@ -33,27 +32,18 @@ pub(super) fn target(kind: Kind) -> Target {
     }
 }
 
-/// The defaults of the configuration.
+/// As the configuration has it by default, where it matters to a stream.
 fn policy() -> TargetPolicy {
     TargetPolicy {
-        timeout: None,
         body_limit: 4 << 20,
         message_limit: 4 << 20,
         stream_headers_after: Duration::from_millis(250),
-        stream: None,
-        sse: SsePolicy { heartbeat: Duration::from_secs(15), retry: Duration::from_secs(2) },
         websocket: WebSocketPolicy {
             message_limit: 1 << 20,
             frame_limit: 256 << 10,
             idle_ping: Duration::from_secs(20),
-            origins: Box::default(),
+            ..WebSocketPolicy::default()
         },
-        affinity: None,
-        read: ReadOptions::default(),
-        write: WriteOptions::default(),
-        query: QueryOptions::default(),
-        envelope: false,
-        forms: false,
-        fields: false,
+        ..TargetPolicy::default()
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsFrame};
 
 use crate::protocol::{Outcome, Target};
-use crate::rpc::{Code, Message, Origin, Status};
+use crate::rpc::{Code, Message, Metadata, Origin, Status};
 use crate::telemetry::Draining;
 
 use super::Bindings;
@@ -188,13 +188,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
             Event::Received(frame) => self.received(frame),
             Event::Broken(error) => ControlFlow::Break(Close::after(&error)),
             Event::Gone => ControlFlow::Break(None),
-            Event::Answered(Answer::Head(metadata)) => match self.dialect.headers(&metadata) {
+            Event::Answered(Answer::Head(metadata)) => match self.dialect.headers(&metadata, &self.target) {
                 Ok(Some(frame)) => self.send(frame),
                 Ok(None) => ControlFlow::Continue(()),
                 Err(status) => self.failed(&status),
             },
             Event::Answered(Answer::Message(message)) => self.reply(&message),
-            Event::Answered(Answer::End) => self.ended(),
+            Event::Answered(Answer::End(trailers)) => self.ended(&trailers),
             Event::Failed(status) => self.failed(&status),
             Event::Due(Due::Ping) => {
                 self.liveness.ping();
@@ -284,7 +284,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
         }
     }
 
-    fn ended(&mut self) -> ControlFlow<End> {
+    fn ended(&mut self, trailers: &Metadata) -> ControlFlow<End> {
         if !self.target.kind.server_streams() {
             match self.answer.take() {
                 Some(frame) => self.send_message(frame)?,
@@ -292,6 +292,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
             }
         }
         self.outcome.succeed();
+        self.trailers(trailers)?;
         self.finish(None, Close::NORMAL)
     }
 
@@ -302,7 +303,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
 
     fn failed(&mut self, status: &Status) -> ControlFlow<End> {
         self.outcome.fail(status);
+        if let Some(metadata) = status.metadata.as_ref().filter(|_| status.origin == Origin::Upstream) {
+            self.trailers(metadata)?;
+        }
         self.finish(Some(status), Close::of(status))
+    }
+
+    fn trailers(&mut self, metadata: &Metadata) -> ControlFlow<End> {
+        match self.dialect.trailers(metadata, &self.target) {
+            Ok(Some(frame)) => self.send(frame),
+            // What cannot be shown is no reason to keep the end back.
+            Ok(None) | Err(_) => ControlFlow::Continue(()),
+        }
     }
 
     fn finish(&mut self, status: Option<&Status>, close: Close) -> ControlFlow<End> {

@@ -89,8 +89,8 @@ pub(super) enum Answer {
     /// The head has come, with the metadata.
     Head(Metadata),
     Message(Message),
-    /// The call has ended well.
-    End,
+    /// The call has ended well, with the trailers.
+    End(Metadata),
 }
 
 impl Outbound {
@@ -107,7 +107,8 @@ impl Outbound {
             }
             Self::Open(frames) => match ready!(frames.as_mut().poll_next(cx)) {
                 Some(Ok(Frame::Message(message))) => Ok(Answer::Message(message)),
-                Some(Ok(Frame::Trailers(_))) | None => Ok(Answer::End),
+                Some(Ok(Frame::Trailers(trailers))) => Ok(Answer::End(trailers)),
+                None => Ok(Answer::End(Metadata::new())),
                 Some(Err(status)) => Err(status),
             },
         })
