@@ -2,7 +2,7 @@
 //!
 //! | | a message | half-close | the end |
 //! |---|---|---|---|
-//! | none | text: JSON | empty text | `{"status":…}` where it is not OK |
+//! | none | text: JSON | empty or blank text | `{"status":…}` where it is not OK |
 //! | `transom.json` | text: `{"message":…}` | `{"end":{}}` | `{"status":…}` |
 //! | `transom.proto` | binary: protobuf | any text | text `{"status":…}` |
 //!
@@ -83,7 +83,7 @@ impl Dialect {
             (Self::Proto, WsFrame::Binary(bytes)) => Ok(Said::Encoded(bytes)),
             (Self::Proto, _) => Ok(Said::End),
             (_, WsFrame::Binary(bytes)) if raw => Ok(Said::Body(bytes, BYTES)),
-            (Self::Raw, WsFrame::Text(text)) if text.is_empty() => Ok(Said::End),
+            (Self::Raw, WsFrame::Text(text)) if text.is_empty() || !raw && is_blank(&text) => Ok(Said::End),
             (Self::Raw, WsFrame::Text(text)) if raw || is_json(&text) => Ok(Said::Body(text.into(), TEXT)),
             (Self::Raw, WsFrame::Text(_)) => Err(Close::NOT_JSON),
             (Self::Json, WsFrame::Text(text)) => open(&text),
@@ -152,6 +152,12 @@ impl Dialect {
     }
 }
 
+/// Whether a text is white space alone: pages half-close with it, as Chromium loses an empty message that
+/// stands right behind another over HTTP/2.
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_whitespace())
+}
+
 /// RFC 8259: whether a text is one value.
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
@@ -189,7 +195,11 @@ mod tests {
         let body = |text: &'static str, kind| Ok(Said::Body(Bytes::from_static(text.as_bytes()), kind));
         let (raw, json, proto) = (Dialect::Raw, Dialect::Json, Dialect::Proto);
         assert_eq!(said(raw, "{\"a\":1}"), body("{\"a\":1}", TEXT));
-        assert_eq!(said(raw, ""), Ok(Said::End));
+        for blank in ["", " ", "\r\n\t "] {
+            assert_eq!(said(raw, blank), Ok(Said::End), "{blank:?}");
+        }
+        assert_eq!(said(raw, "\u{a0}"), Err(1007));
+        assert_eq!(raw.read(WsFrame::text(" "), true), Ok(Said::Body(Bytes::from_static(b" "), TEXT)));
         assert_eq!(said(raw, "{"), Err(1007));
         assert_eq!(said(json, "{\"message\": [1]}"), body("[1]", JSON));
         assert_eq!(said(json, "{\"message\":null}"), body("null", JSON));
