@@ -28,6 +28,8 @@ pub(super) fn target(kind: Kind) -> Target {
         policy: Arc::new(policy()),
         request,
         response,
+        event: None,
+        resume: None,
         codec: Arc::new(codec),
     }
 }
