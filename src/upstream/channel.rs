@@ -148,13 +148,14 @@ impl Channel {
 
     /// What can be seen of it.
     pub fn report(&self) -> UpstreamReport {
-        let (in_flight, streams) = self.counts.admission.in_flight();
+        let (in_flight, streams, waiting) = self.counts.admission.counted();
         let members = self.members.load();
         let endpoints = members.iter().map(|member| member.endpoint.report(member.weight)).collect();
         UpstreamReport {
             name: self.name().to_string(),
             in_flight,
             streams,
+            waiting,
             retry_tokens: self.counts.throttle.tokens(),
             endpoints,
         }

@@ -7,6 +7,7 @@
 mod health;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -184,8 +185,11 @@ impl Endpoint {
             weight,
             state,
             failure,
+            health: self.around.health.borrow().is_some().then(|| self.health.is_serving()),
+            ejections: self.around.detector().ejections(self.number),
             connections: self.unary.len() + self.streams.len(),
             in_flight: self.in_flight(),
+            workers: BTreeMap::from([(state, 1)]),
         }
     }
 

@@ -1,6 +1,7 @@
 //! [`Pool`]: all upstreams of one worker, and the way of a call through them.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -34,6 +35,12 @@ type Channels = HashMap<Arc<str>, Arc<Channel>>;
 pub struct Pool {
     channels: Arc<ArcSwap<Channels>>,
     shared: Shared,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("upstreams", &self.channels.load().keys()).finish_non_exhaustive()
+    }
 }
 
 impl Pool {

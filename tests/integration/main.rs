@@ -29,4 +29,5 @@ mod resilience;
 mod routing;
 mod streams;
 mod upstream;
+mod upstreams;
 mod websocket;
