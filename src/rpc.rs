@@ -4,6 +4,7 @@
 //! [`Code`], [`Metadata`], [`Deadline`] and gRPC's message [`envelope`].
 //! This layer knows no sockets, no descriptors and no configuration.
 
+mod attempt;
 mod call;
 mod code;
 pub mod deadline;
@@ -14,9 +15,10 @@ mod policy;
 mod status;
 pub mod trailers;
 
+pub use attempt::{Again, Attempt, Tried};
 pub use call::{Call, Caller, Frame, Kind, Message, Messages, Method, Reply, ReplyStream};
 pub use code::Code;
 pub use deadline::Deadline;
 pub use metadata::Metadata;
-pub use policy::{CallPolicy, Retry};
+pub use policy::{CallPolicy, Hedge, Retry};
 pub use status::{Any, DOMAIN, FieldViolation, Origin, Status};

@@ -8,6 +8,7 @@
 mod access;
 mod cors;
 mod group;
+mod hedge;
 mod metadata;
 mod retry;
 mod value;
@@ -23,6 +24,8 @@ pub use access::{AuthChoice, Claims, Require};
 use cors::CorsKeys;
 pub use cors::{Cors, OriginPattern, Origins};
 use group::group;
+pub use hedge::Hedge;
+use hedge::HedgeChoice;
 use metadata::MetadataKeys;
 pub use metadata::{Fixed, FixedValue, Metadata, Names, Profile};
 use retry::RetryChoice;
@@ -55,6 +58,7 @@ pub struct PolicyKeys {
     pub stream_headers_after: Option<Located<Duration>>,
     pub limits: LimitKeys,
     pub retry: RetryChoice,
+    pub hedge: HedgeChoice,
     pub json: JsonKeys,
     pub query: QueryKeys,
     pub forms: Option<Located<bool>>,
@@ -80,6 +84,8 @@ pub struct Policy {
     pub limits: Limits,
     /// How calls are sent again; `None`: not at all.
     pub retry: Option<Retry>,
+    /// How slow calls are sent further times; `None`: not at all.
+    pub hedge: Option<Hedge>,
     pub json: Json,
     pub query: Query,
     /// Whether bodies may be HTML forms.
@@ -194,6 +200,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
             .map_or(DEFAULT_HEADERS_AFTER, |after| after.value),
         limits: Limits::resolve(levels, |keys| &keys.limits),
         retry: retry::resolve(levels),
+        hedge: hedge::resolve(levels),
         json: Json::resolve(levels, |keys| &keys.json),
         query: Query::resolve(levels, |keys| &keys.query),
         forms: nearest(levels, |keys| &keys.forms).is_some_and(|forms| forms.value),
@@ -222,6 +229,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     ];
     rows.extend(policy.limits.effective("limits", levels, |keys| &keys.limits));
     rows.extend(retry::effective(policy.retry.as_ref(), levels));
+    rows.extend(hedge::effective(policy.hedge.as_ref(), levels));
     rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
     rows.push(row("forms", &policy.forms, nearest(levels, |keys| &keys.forms)));
@@ -282,6 +290,7 @@ impl PolicyKeys {
             stream_headers_after: table.located("stream_headers_after", Duration::read),
             limits: LimitKeys::read(table, "limits"),
             retry: RetryChoice::read(table),
+            hedge: HedgeChoice::read(table),
             json: JsonKeys::read(table, "json"),
             query: QueryKeys::read(table, "query"),
             forms: table.located("forms", bool::read),

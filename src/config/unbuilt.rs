@@ -25,6 +25,7 @@ pub(super) enum Shape {
     CustomPattern,
     Limits,
     Retry,
+    Hedge,
     Json,
     Query,
     Sse,
@@ -44,13 +45,14 @@ const UNBUILT: &[(Shape, &str)] =
     &[(Shape::Schema, "reflection"), (Shape::Sse, "event"), (Shape::Sse, "event_field")];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["resume", "rate_limit", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
     "timeout",
     "limits",
     "retry",
+    "hedge",
     "stream",
     "stream_headers_after",
     "sse",

@@ -159,6 +159,11 @@ impl Endpoint {
         self.is_ready() && !self.is_ejected() && self.health.is_serving()
     }
 
+    /// What it is known by among the endpoints of the process.
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Notes how a call ended.
     pub fn note(&self, failed: bool) {
         let policy = self.around.spec.load().outlier;

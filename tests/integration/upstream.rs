@@ -5,6 +5,7 @@ mod calls;
 mod hostile;
 mod failover;
 mod health;
+mod hedges;
 mod limits;
 mod outliers;
 mod raw;
