@@ -33,4 +33,5 @@ mod resume;
 mod routing;
 mod streams;
 mod upstream;
+mod upstreams;
 mod websocket;
