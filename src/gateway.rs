@@ -10,8 +10,10 @@ mod compile;
 mod exchange;
 mod explain;
 mod policy;
+pub mod reflection;
 mod resolve;
 mod routes;
+mod secrets;
 mod service;
 mod snapshot;
 

@@ -34,16 +34,16 @@ pub(super) enum Shape {
     Claims,
     Require,
     Cors,
+    Metadata,
     /// A table whose keys are names of the user's.
     Named,
 }
 
 /// Keys of single tables.
-const UNBUILT: &[(Shape, &str)] =
-    &[(Shape::Schema, "reflection"), (Shape::Sse, "event"), (Shape::Sse, "event_field")];
+const UNBUILT: &[(Shape, &str)] = &[(Shape::Sse, "event"), (Shape::Sse, "event_field")];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "metadata", "rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "rate_limit", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -54,6 +54,7 @@ const POLICY: &[&str] = &[
     "stream_headers_after",
     "sse",
     "websocket",
+    "metadata",
     "json",
     "query",
     "forms",

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::model::{Config, SchemaSource, UpstreamTls};
+use crate::config::policy::Fixed;
 use crate::config::problem::{Problem, Severity};
 use crate::config::{self, Source};
 use crate::schema::load;
@@ -15,7 +16,9 @@ use crate::transcode::Codec;
 use crate::upstream::Spec;
 
 use super::auth::Blocks;
+use super::reflection;
 use super::routes::{self, RouteTable};
+use super::secrets::Secrets;
 
 /// See the module.
 #[derive(Debug)]
@@ -36,10 +39,14 @@ impl Snapshot {
     /// Reads, checks and compiles everything.
     pub(super) fn load(source: &Source, generation: u64) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let config::Loaded { config, mut warnings } = config::load(source)?;
-        let schema = load::load(&config.schema)?;
+        let reflected = reflection::ask_all(&config)?;
+        let schema = load::load(&config.schema, &reflected.sets)?;
+        warnings.extend(reflected.warnings);
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
         let (blocks, mut problems) = Blocks::load(&config);
-        let (routes, more) = routes::build(&config, &codec, &blocks);
+        let (secrets, more) = Secrets::load(config.fixed_metadata().flat_map(Fixed::references));
+        problems.extend(more);
+        let (routes, more) = routes::build(&config, &codec, &blocks, &secrets);
         problems.extend(more);
         let upstreams = upstreams(&config, &mut problems);
         let (errors, more): (Vec<_>, Vec<_>) =
@@ -51,7 +58,7 @@ impl Snapshot {
         let watched = watched(&config, schema.files);
         let snapshot = Self {
             generation,
-            fingerprint: fingerprint(&watched, &config),
+            fingerprint: fingerprint(&watched, &config, &reflected.sets),
             upstreams,
             config: Arc::new(config),
             codec,
@@ -77,14 +84,16 @@ fn upstreams(config: &Config, problems: &mut Vec<Problem>) -> Vec<Arc<Spec>> {
 fn watched(config: &Config, schema_files: Vec<PathBuf>) -> Vec<PathBuf> {
     let patterns = config.schema.iter().flat_map(|schema| match &schema.source {
         SchemaSource::Protos { patterns, .. } => patterns.as_slice(),
-        SchemaSource::DescriptorSet(_) | SchemaSource::Embedded(_) => &[],
+        SchemaSource::DescriptorSet(_) | SchemaSource::Reflection(_) | SchemaSource::Embedded(_) => &[],
     });
+    let secrets = config.fixed_metadata().flat_map(Fixed::references);
+    let secrets = secrets.filter_map(|secret| secret.value.file().cloned());
     let keys = config.auth.iter().flat_map(|auth| auth.kind.files()).cloned();
     let mut watched: Vec<PathBuf> = config.files.iter().chain(&config.include).cloned().collect();
     watched.extend(patterns.map(|pattern| pattern.value.clone()));
     watched.extend(schema_files);
     watched.extend(config.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref()).flat_map(tls_files));
-    watched.extend(keys);
+    watched.extend(keys.chain(secrets));
     watched.sort();
     watched.dedup();
     watched
@@ -96,12 +105,18 @@ fn tls_files(tls: &UpstreamTls) -> impl Iterator<Item = PathBuf> {
     tls.ca.iter().chain(client).map(|file| file.value.clone())
 }
 
-/// The environment can change a configuration too, so its outcome counts beside the files.
-fn fingerprint(watched: &[PathBuf], config: &Config) -> u64 {
+/// The environment can change a configuration too, so its outcome counts beside the files; so does what
+/// upstreams say of themselves.
+fn fingerprint(watched: &[PathBuf], config: &Config, reflected: &load::Reflected) -> u64 {
     let mut hasher = DefaultHasher::new();
     for path in watched {
         path.hash(&mut hasher);
         std::fs::read(path).ok().hash(&mut hasher);
+    }
+    for schema in &config.schema {
+        if let SchemaSource::Reflection(upstream) = &schema.source {
+            reflected.get(&upstream.value).hash(&mut hasher);
+        }
     }
     format!("{config:?}").hash(&mut hasher);
     hasher.finish()

@@ -33,7 +33,7 @@ where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
     check_codec(&head.headers)?;
-    let metadata = headers::from_grpc(&head.headers);
+    let metadata = headers::from_grpc(&head.headers, &target.policy.metadata)?;
     let incoming = Incoming {
         body: Box::pin(body),
         decoder: Decoder::new(target.policy.message_limit),
@@ -145,15 +145,9 @@ fn body_frame(frame: Result<Frame, Status>, outcome: &Outcome) -> BodyFrame<Byte
         }
         Err(status) => {
             outcome.fail(&status);
-            BodyFrame::trailers(status_trailers(&status))
+            BodyFrame::trailers(trailers::of(&status))
         }
     }
-}
-
-fn status_trailers(status: &Status) -> HeaderMap {
-    let mut map = status.metadata.as_deref().cloned().unwrap_or_default().into_headers();
-    trailers::write(status, &mut map);
-    map
 }
 
 /// A call that failed before it had an answer: Trailers-Only.
@@ -162,12 +156,12 @@ fn status_trailers(status: &Status) -> HeaderMap {
 /// all, which clients of either kind then understand.
 pub(super) fn refuse(status: &Status) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    let malformed = status.origin == Origin::Client && matches!(status.http_status, Some(400 | 415));
+    let malformed = status.origin == Origin::Client && matches!(status.http_status, Some(400 | 415 | 431));
     if malformed {
         *response.status_mut() =
             StatusCode::from_u16(status.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
     }
-    *response.headers_mut() = status_trailers(status);
+    *response.headers_mut() = trailers::of(status);
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     response
 }
