@@ -40,7 +40,7 @@ pub async fn send(channel: &Channel, request: &Request, messages: Messages) -> R
             (Err(_), Some(last)) => return Err(last),
             (Err(status), None) => return Err(status),
         };
-        let endpoint = seat.endpoint.clone();
+        let (endpoint, connection) = (seat.endpoint.clone(), seat.slot.connection().clone());
         let patience = patience(policy, attempts.may_repeat() && channel.is_ready_beside(&endpoint));
         let failure = match grpc::send(seat, request, &outgoing, attempts.made(), patience).await {
             Ok(answer) => {
@@ -51,7 +51,8 @@ pub async fn send(channel: &Channel, request: &Request, messages: Messages) -> R
         };
         endpoint.note(failure.counts());
         let next = if outgoing.can_repeat() {
-            attempts.failed(&failure, channel.throttle(), channel.random())
+            let paid_for = policy.is_some() && failure.of_connection && !connection.takes_blame();
+            attempts.failed(&failure, !paid_for, channel.throttle(), channel.random())
         } else {
             Next::Fail
         };

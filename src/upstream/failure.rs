@@ -24,6 +24,8 @@ pub struct Failure {
     pub cause: Cause,
     /// What the upstream says of sending it again.
     pub pushback: Option<Pushback>,
+    /// Whether the connection failed, and with it all calls that were on it.
+    pub of_connection: bool,
 }
 
 /// Who ended an attempt.
@@ -41,12 +43,14 @@ impl Failure {
     /// The failure of a stream that was open.
     pub fn of(error: &h2::Error) -> Self {
         let cause = if is_unprocessed(error) { Cause::Unprocessed } else { Cause::Answered };
-        Self { status: status(error), cause, pushback: None }
+        let of_connection = error.is_io() || error.is_go_away();
+        Self { status: status(error), cause, pushback: None, of_connection }
     }
 
     /// A connection took no stream, with or without a reason: nothing was sent.
     pub fn not_sent(error: Option<&h2::Error>) -> Self {
-        let unprocessed = |status| Self { status, cause: Cause::Unprocessed, pushback: None };
+        let unprocessed =
+            |status| Self { cause: Cause::Unprocessed, of_connection: true, ..Self::from(status) };
         match error {
             None => unprocessed(unavailable("UPSTREAM_CONNECTION_LOST", "the connection was closed")),
             Some(error) if error.is_io() || error.is_go_away() => unprocessed(status(error)),
@@ -68,7 +72,7 @@ impl Failure {
     /// The upstream has fallen silent, while others have not.
     pub fn silent() -> Self {
         let status = unavailable("UPSTREAM_SILENT", "the upstream does not respond");
-        Self { status, cause: Cause::Left, pushback: None }
+        Self { cause: Cause::Left, of_connection: true, ..Self::from(status) }
     }
 
     /// The time for one attempt is over.
@@ -79,7 +83,7 @@ impl Failure {
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Self { status, cause: Cause::Answered, pushback: None }
+        Self { status, cause: Cause::Answered, pushback: None, of_connection: false }
     }
 }
 

@@ -84,8 +84,8 @@ impl<'a> Attempts<'a> {
         self.policy.is_some_and(|policy| self.made + 1 < policy.attempts.min(MOST))
     }
 
-    /// Decides what follows a failure.
-    pub fn failed(&mut self, failure: &Failure, throttle: &Throttle, random: &Random) -> Next {
+    /// Decides what follows a failure; `is_new`: no other call has paid for the same failure.
+    pub fn failed(&mut self, failure: &Failure, is_new: bool, throttle: &Throttle, random: &Random) -> Next {
         if failure.cause == Cause::Unprocessed && self.transparent < TRANSPARENT {
             self.transparent += 1;
             return Next::Now;
@@ -100,7 +100,7 @@ impl<'a> Attempts<'a> {
         if !worth && !refused {
             return Next::Fail;
         }
-        let allowed = throttle.failed();
+        let allowed = if is_new { throttle.failed() } else { throttle.allows() };
         if refused || !may_repeat || !allowed {
             return Next::Fail;
         }

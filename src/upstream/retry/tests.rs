@@ -6,7 +6,8 @@ use super::*;
 use crate::rpc::{Code, Origin, Status};
 
 fn failure(code: Code, cause: Cause, pushback: Option<Pushback>) -> Failure {
-    Failure { status: Status::new(code, Origin::Upstream, "TEST", "test"), cause, pushback }
+    let status = Status::new(code, Origin::Upstream, "TEST", "test");
+    Failure { status, cause, pushback, of_connection: false }
 }
 
 fn failed(code: Code) -> Failure {
@@ -19,7 +20,7 @@ fn run(policy: Option<&Retry>, throttle: &Throttle, failures: &[Failure]) -> Vec
     let mut attempts = Attempts::new(policy);
     let mut decisions = Vec::new();
     for failure in failures {
-        decisions.push(attempts.failed(failure, throttle, &random));
+        decisions.push(attempts.failed(failure, true, throttle, &random));
         if decisions.last() == Some(&Next::Fail) {
             break;
         }
@@ -118,6 +119,26 @@ fn codes_that_are_not_listed_fail_at_once_and_cost_no_token() {
     let throttle = Throttle::default();
     assert_eq!(run(Some(&Retry::default()), &throttle, &[failed(Code::Internal)]), [Next::Fail]);
     assert_eq!(throttle.tokens(), 100);
+}
+
+#[test]
+fn calls_that_fail_together_cost_one_token_and_one_attempt_each() {
+    let (throttle, random) = (Throttle::default(), Random::new());
+    let lost = failed(Code::Unavailable);
+    let again = |is_new: bool| {
+        let policy = Retry::default();
+        let mut attempts = Attempts::new(Some(&policy));
+        let next = attempts.failed(&lost, is_new, &throttle, &random);
+        (matches!(next, Next::After(_)), attempts.made())
+    };
+    for call in 0..200 {
+        assert_eq!(again(call == 0), (true, 1), "{call}");
+    }
+    assert_eq!(throttle.tokens(), 99);
+    for _ in 0..60 {
+        again(true);
+    }
+    assert_eq!(again(false), (false, 1), "while most calls fail, nobody is asked again");
 }
 
 #[test]

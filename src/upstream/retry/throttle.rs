@@ -8,7 +8,8 @@ const FAILURE: u32 = 1000;
 const SUCCESS: u32 = 100;
 
 /// The tokens of one upstream: a failure costs one, a success brings a tenth; above the half, retries
-/// are allowed.
+/// are allowed. The failure of a connection is one failure, however many calls were on it: that they all
+/// fail says nothing of how many would.
 #[derive(Debug)]
 pub struct Throttle(AtomicU32);
 
@@ -24,6 +25,11 @@ impl Throttle {
         let take = |tokens: u32| Some(tokens.saturating_sub(FAILURE));
         let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap_or_default();
         before.saturating_sub(FAILURE) > FULL / 2
+    }
+
+    /// Whether a retry is allowed for a failure whose token was taken before.
+    pub fn allows(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > FULL / 2
     }
 
     /// Brings a tenth.
