@@ -16,6 +16,7 @@ mod auth;
 mod check;
 mod cors;
 mod errors;
+mod faults;
 mod forms;
 mod grpc;
 mod hostile;

@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod client;
 pub mod gateway;
+pub mod proxy;
 pub mod raw;
 pub mod reflecting;
 pub mod script;
