@@ -13,6 +13,7 @@
 mod support;
 
 mod auth;
+mod chaos;
 mod check;
 mod cors;
 mod errors;

@@ -2,7 +2,9 @@
 
 pub mod calls;
 pub mod client;
+pub mod fleet;
 pub mod gateway;
+pub mod load;
 pub mod proxy;
 pub mod raw;
 pub mod reflecting;
