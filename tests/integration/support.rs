@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod client;
+pub mod events;
 pub mod fleet;
 pub mod gateway;
 pub mod load;
