@@ -35,4 +35,5 @@ mod resume;
 mod routing;
 mod streams;
 mod upstream;
+mod upstreams;
 mod websocket;

@@ -27,11 +27,6 @@ impl Throttle {
         before.saturating_sub(FAILURE) > FULL / 2
     }
 
-    /// Whether a retry is allowed for a failure whose token was taken before.
-    pub fn allows(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > FULL / 2
-    }
-
     /// Brings a tenth.
     pub fn succeeded(&self) {
         if self.0.load(Ordering::Relaxed) < FULL {
@@ -39,6 +34,11 @@ impl Throttle {
             // It always gives.
             let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
         }
+    }
+
+    /// Whether retries are allowed.
+    pub fn allows(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > FULL / 2
     }
 
     /// How many tokens there are, of 100.
