@@ -13,10 +13,12 @@
 mod support;
 
 mod auth;
+mod chaos;
 mod check;
 mod cors;
 mod errors;
 mod events;
+mod faults;
 mod forms;
 mod grpc;
 mod hostile;
@@ -25,6 +27,7 @@ mod metadata;
 mod operation;
 mod partial;
 mod peers;
+mod product;
 mod reflection;
 mod reload;
 mod rest;
