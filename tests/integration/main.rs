@@ -13,10 +13,12 @@
 mod support;
 
 mod auth;
+mod chaos;
 mod check;
 mod cors;
 mod errors;
 mod events;
+mod faults;
 mod forms;
 mod grpc;
 mod hostile;
@@ -31,6 +33,7 @@ mod reload;
 mod rest;
 mod resilience;
 mod resume;
+mod restarts;
 mod routing;
 mod streams;
 mod upstream;
