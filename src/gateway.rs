@@ -9,6 +9,7 @@ mod auth;
 mod compile;
 mod exchange;
 mod explain;
+mod issuers;
 mod policy;
 mod resolve;
 mod routes;
@@ -30,6 +31,7 @@ use crate::config::model::Config;
 use crate::config::problem::Problem;
 use crate::telemetry::access_log::AccessLog;
 use crate::upstream;
+use issuers::Issuers;
 use snapshot::Snapshot;
 
 /// What all threads share: the current snapshot and where the next one comes from.
@@ -41,6 +43,8 @@ pub struct Gateway {
     reloading: Mutex<()>,
     /// Limits and retry tokens of upstreams, which hold for all workers together.
     calls: upstream::Shared,
+    /// Issuers of tokens whose keys are fetched.
+    issuers: Issuers,
 }
 
 /// What a reload did.
@@ -61,7 +65,8 @@ impl Gateway {
     /// # Errors
     /// Everything that is wrong with the configuration, the schema and the routes.
     pub fn load(source: Source) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
-        let (snapshot, warnings) = Snapshot::load(&source, 1)?;
+        let issuers = Issuers::default();
+        let (snapshot, warnings) = Snapshot::load(&source, 1, &issuers)?;
         let current = ArcSwap::from_pointee(snapshot);
         Ok((
             Arc::new(Self {
@@ -69,6 +74,7 @@ impl Gateway {
                 current,
                 reloading: Mutex::default(),
                 calls: upstream::Shared::default(),
+                issuers,
             }),
             warnings,
         ))
@@ -81,7 +87,7 @@ impl Gateway {
     pub fn reload(&self) -> Result<Reloaded, Vec<Problem>> {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current.load_full();
-        let (snapshot, warnings) = Snapshot::load(&self.source, before.generation + 1)?;
+        let (snapshot, warnings) = Snapshot::load(&self.source, before.generation + 1, &self.issuers)?;
         let changed = snapshot.fingerprint != before.fingerprint;
         let routes = snapshot.routes.rows().len();
         let generation = if changed { snapshot.generation } else { before.generation };
@@ -120,6 +126,18 @@ impl Gateway {
     #[must_use]
     pub fn worker(self: &Arc<Self>, access_log: AccessLog) -> Worker {
         Worker::new(Arc::clone(self), access_log)
+    }
+
+    /// What no request waits for, such as fetching the keys of issuers: to be run once, on a runtime that goes
+    /// on for as long as the gateway serves.
+    pub fn tend(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.issuers.tend()
+    }
+
+    /// Whether everything is there that requests may need: the keys of issuers, unless those do not answer.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.issuers.are_settled()
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

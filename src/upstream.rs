@@ -16,6 +16,7 @@ mod connection;
 mod dial;
 mod endpoint;
 mod failure;
+pub mod fetch;
 mod grpc;
 mod lane;
 mod outlier;

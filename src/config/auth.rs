@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, Uri};
 
 use super::problem::{Located, Location};
 
@@ -36,8 +36,10 @@ pub struct Jwt {
     pub issuer: String,
     /// `aud` must name one of these; never empty.
     pub audiences: Vec<String>,
-    /// The issuer's keys, read at start and at each reload.
-    pub jwks: Located<Reference>,
+    /// Where the issuer's keys are.
+    pub jwks: Located<KeySource>,
+    /// PEM: the roots to trust in place of the system's, where the keys come from a URL.
+    pub jwks_ca: Option<Located<PathBuf>>,
     /// The algorithms that are taken, whatever a token's header says; never empty.
     pub algorithms: Vec<Algorithm>,
     /// How far the issuer's clock and ours may be apart.
@@ -48,6 +50,15 @@ pub struct Jwt {
     pub token_type: Option<String>,
     /// Claims, by JSON pointer, and the metadata that tell them to the upstream.
     pub claims_to_metadata: BTreeMap<String, HeaderName>,
+}
+
+/// `jwks`: where an issuer's keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// Read at start and at each reload.
+    Reference(Reference),
+    /// Fetched before the gateway is ready, and again and again: `https`, or `http` to this machine.
+    Url(Uri),
 }
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1). There is neither `none` nor a shared secret.
@@ -95,7 +106,10 @@ impl AuthKind {
     #[must_use]
     pub fn files(&self) -> Vec<&PathBuf> {
         let reference = match self {
-            Self::Jwt(jwt) => &jwt.jwks.value,
+            Self::Jwt(jwt) => match &jwt.jwks.value {
+                KeySource::Reference(reference) => reference,
+                KeySource::Url(_) => return jwt.jwks_ca.iter().map(|ca| &ca.value).collect(),
+            },
             Self::ApiKey(keys) => &keys.keys.value,
         };
         match reference {

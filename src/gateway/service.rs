@@ -125,7 +125,7 @@ async fn answer(
         Resolved::Preflight { access, method } => cors::answer(&access.cors, &head, &method),
         Resolved::Call { target, access, captures } => {
             outcome.set_target(&target);
-            let admitted = admit(&access, client, &head, &target)?;
+            let admitted = admit(&access, client, &head, &target).await?;
             let captures: Vec<&str> = captures.iter().flat_map(Captures::iter).collect();
             if client == Client::WebSocket {
                 return upgrade(head, &captures, target, admitted, Arc::clone(outcome), pool);
@@ -134,7 +134,7 @@ async fn answer(
         }
         Resolved::Head { target, access, captures } => {
             outcome.set_target(&target);
-            let admitted = admit(&access, client, &head, &target)?;
+            let admitted = admit(&access, client, &head, &target).await?;
             // A stream's headers are known without calling anybody.
             if let Some(response) = Adapter::choose(client, &head, &target)?.headers_only() {
                 return Ok(response);
@@ -146,7 +146,7 @@ async fn answer(
 }
 
 /// The route ring, in order.
-fn admit(access: &Access, client: Client, head: &Parts, target: &Target) -> Result<Admitted, Status> {
+async fn admit(access: &Access, client: Client, head: &Parts, target: &Target) -> Result<Admitted, Status> {
     match client {
         // No page sends gRPC without a preflight: its media type is not safelisted (Fetch §2.2.2).
         Client::Grpc => {}
@@ -154,7 +154,7 @@ fn admit(access: &Access, client: Client, head: &Parts, target: &Target) -> Resu
         Client::WebSocket => websocket::admit_origin(head, target)?,
         Client::Rest => cors::check_cookies(&access.cors, head)?,
     }
-    access.admit(head)
+    access.admit(head).await
 }
 
 fn options(allow: http::HeaderValue) -> Response<Body> {

@@ -15,6 +15,7 @@ use crate::transcode::Codec;
 use crate::upstream::Spec;
 
 use super::auth::Blocks;
+use super::issuers::Issuers;
 use super::routes::{self, RouteTable};
 
 /// See the module.
@@ -34,11 +35,15 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Reads, checks and compiles everything.
-    pub(super) fn load(source: &Source, generation: u64) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+    pub(super) fn load(
+        source: &Source,
+        generation: u64,
+        issuers: &Issuers,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let config::Loaded { config, mut warnings } = config::load(source)?;
         let schema = load::load(&config.schema)?;
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
-        let (blocks, mut problems) = Blocks::load(&config);
+        let (blocks, mut problems) = Blocks::load(&config, issuers);
         let (routes, more) = routes::build(&config, &codec, &blocks);
         problems.extend(more);
         let upstreams = upstreams(&config, &mut problems);

@@ -25,9 +25,9 @@ pub enum Authenticator {
 }
 
 impl Authenticator {
-    fn authenticate(&self, head: &Parts) -> Result<Option<Arc<Identity>>, Status> {
+    async fn authenticate(&self, head: &Parts) -> Result<Option<Arc<Identity>>, Status> {
         match self {
-            Self::Jwt(jwt) => jwt.authenticate(head),
+            Self::Jwt(jwt) => jwt.authenticate(head).await,
             Self::ApiKeys(keys) => keys.authenticate(head),
         }
     }
@@ -93,9 +93,11 @@ impl Access {
     /// Decides by the head of a request.
     ///
     /// # Errors
-    /// 401 without good credentials, 403 when they do not suffice, 400 when they are malformed.
-    pub fn admit(&self, head: &Parts) -> Result<Admitted, Status> {
-        let identity = if self.authenticators.is_empty() { None } else { Some(self.authenticate(head)?) };
+    /// 401 without good credentials, 403 when they do not suffice, 400 when they are malformed, 503 when
+    /// nobody can tell now.
+    pub async fn admit(&self, head: &Parts) -> Result<Admitted, Status> {
+        let identity =
+            if self.authenticators.is_empty() { None } else { Some(self.authenticate(head).await?) };
         if let Some(identity) = &identity {
             self.authorize(identity)?;
         }
@@ -104,10 +106,10 @@ impl Access {
 
     /// The first that vouches for the caller decides; a credential that is wrong for one of them may be
     /// right for the next.
-    fn authenticate(&self, head: &Parts) -> Result<Arc<Identity>, Status> {
+    async fn authenticate(&self, head: &Parts) -> Result<Arc<Identity>, Status> {
         let mut refusal = None;
         for authenticator in &self.authenticators {
-            match authenticator.authenticate(head) {
+            match authenticator.authenticate(head).await {
                 Ok(Some(identity)) => return Ok(identity),
                 Ok(None) => {}
                 Err(status) => refusal = refusal.or(Some(status)),

@@ -52,6 +52,13 @@ pub(super) fn invalid_token(why: &'static str) -> Status {
     }
 }
 
+/// A token that may be good: there are no keys to tell by, and there may be soon.
+pub(super) fn keys_unavailable() -> Status {
+    let message = "the keys of the token's issuer are not there yet: try again soon";
+    Status::new(Code::Unavailable, Origin::Gateway, "KEYS_UNAVAILABLE", message)
+        .with_header(http::header::RETRY_AFTER, HeaderValue::from_static("5"))
+}
+
 /// No credential that any of the ways asked for.
 pub(super) fn absent(challenges: impl Iterator<Item = HeaderValue>) -> Status {
     let message = "the request shows no credentials";

@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod client;
 pub mod gateway;
+pub mod issuer;
 pub mod raw;
 pub mod script;
 pub mod shop;

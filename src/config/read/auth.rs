@@ -1,5 +1,7 @@
 //! `[auth.NAME]`: one reader a type of block.
 
+mod key_source;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::name;
-use crate::config::auth::{Algorithm, ApiKey, Auth, AuthKind, Jwt, Reference};
+use crate::config::auth::{Algorithm, ApiKey, Auth, AuthKind, Jwt, KeySource, Reference};
 use crate::config::entry::{Choice, Entry};
 use crate::config::table::Table;
 use crate::config::unbuilt::Shape;
@@ -98,16 +100,22 @@ fn block(name: &str, entry: &Entry<'_>) -> Option<Auth> {
 fn jwt(table: &mut Table<'_>) -> Option<Jwt> {
     let issuer = table.required("issuer", "\"https://issuer.example.com\"", text);
     let audiences = table.required("audiences", "[\"my-api\"]", texts);
-    let jwks = table.required("jwks", "\"file:keys.json\"", key_source);
+    let jwks = table.required("jwks", "\"https://issuer.example.com/keys.json\"", key_source::read);
+    let jwks_ca = table.located("jwks_ca", Entry::path);
     let algorithms = table.get("algorithms", algorithms).unwrap_or_else(|| vec![Algorithm::Rs256]);
     let leeway = table.get("leeway", leeway).unwrap_or(DEFAULT_LEEWAY);
     let max_lifetime = table.get("max_lifetime", Entry::duration);
     let token_type = table.get("token_type", text);
     let claims_to_metadata = table.get("claims_to_metadata", claims_to_metadata).unwrap_or_default();
+    let jwks = jwks?;
+    if let (Some(_), KeySource::Reference(_)) = (&jwks_ca, &jwks.value) {
+        table.wrong("`jwks_ca` is for keys that come from a URL", "leave it out");
+    }
     Some(Jwt {
         issuer: issuer?.value,
         audiences: audiences?.value,
-        jwks: jwks?,
+        jwks,
+        jwks_ca,
         algorithms,
         leeway,
         max_lifetime,
@@ -166,24 +174,16 @@ fn leeway(entry: &Entry<'_>) -> Option<Duration> {
     Some(leeway)
 }
 
-fn key_source(entry: &Entry<'_>) -> Option<Reference> {
-    let text = entry.text()?;
-    if text.starts_with("https://") || text.starts_with("http://") {
-        return entry.wrong("a URL is not built yet", "keep the key set in a file: \"file:keys.json\"");
-    }
-    reference(entry)
-}
-
 fn reference(entry: &Entry<'_>) -> Option<Reference> {
-    reference_text(entry, entry.text()?)
+    reference_text(entry, entry.text()?, REFERENCE_FORM)
 }
 
 /// What is wrong is told without the text: it may be the secret itself.
-fn reference_text(entry: &Entry<'_>, text: &str) -> Option<Reference> {
+fn reference_text(entry: &Entry<'_>, text: &str, form: &str) -> Option<Reference> {
     match text.split_once(':') {
         Some(("file", path)) if !path.is_empty() => Some(Reference::File(entry.resolve(path))),
         Some(("env", name)) if !name.is_empty() => Some(Reference::Env(name.to_owned())),
-        _ => entry.wrong("must be a reference, not the secret itself", REFERENCE_FORM),
+        _ => entry.wrong("must be a reference, not the secret itself", form),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http::Version;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -25,6 +26,14 @@ impl Identity {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         Self { cert, key, der: made.cert.der().clone() }
+    }
+
+    /// A server that shows it.
+    pub fn server(&self) -> ServerConfig {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        builder.unwrap().with_no_client_auth().with_single_cert(vec![self.der.clone()], key).unwrap()
     }
 
     /// A client that trusts it and offers these protocols.
