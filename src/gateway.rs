@@ -13,6 +13,7 @@ mod issuers;
 mod policy;
 mod resolve;
 mod routes;
+mod secrets;
 mod service;
 mod snapshot;
 

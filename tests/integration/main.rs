@@ -20,6 +20,7 @@ mod forms;
 mod grpc;
 mod hostile;
 mod issuers;
+mod metadata;
 mod operation;
 mod partial;
 mod peers;
