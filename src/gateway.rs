@@ -11,6 +11,7 @@ mod exchange;
 mod explain;
 mod issuers;
 mod policy;
+pub mod reflection;
 mod resolve;
 mod routes;
 mod secrets;

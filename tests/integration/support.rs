@@ -5,6 +5,7 @@ pub mod client;
 pub mod gateway;
 pub mod issuer;
 pub mod raw;
+pub mod reflecting;
 pub mod script;
 pub mod shop;
 pub mod site;
