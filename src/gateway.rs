@@ -7,6 +7,7 @@
 mod assign;
 mod auth;
 mod compile;
+mod credentials;
 mod exchange;
 mod explain;
 mod issuers;

@@ -3,10 +3,14 @@
 pub mod access;
 pub mod access_log;
 pub mod api_key;
+pub mod basic;
+mod clock;
 pub mod cors;
-mod credential;
+pub mod credential;
+pub mod expiry;
 pub mod identity;
 pub mod jwt;
+pub mod mtls;
 mod recent;
 pub mod request_id;
 pub mod rescue;

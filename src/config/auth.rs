@@ -27,6 +27,8 @@ pub struct Auth {
 pub enum AuthKind {
     Jwt(Box<Jwt>),
     ApiKey(ApiKey),
+    Basic(Basic),
+    Mtls(Mtls),
 }
 
 /// `type = "jwt"`: signed tokens of one issuer (RFC 7519).
@@ -81,6 +83,34 @@ pub struct ApiKey {
     /// The file of keys.
     pub keys: Located<Reference>,
     pub header: HeaderName,
+    /// The parameter of a query that it may stand in, too; left out: none.
+    pub query: Option<String>,
+}
+
+/// `type = "basic"`: users and passwords (RFC 7617).
+#[derive(Clone, Debug)]
+pub struct Basic {
+    /// The file of users.
+    pub users: Located<Reference>,
+}
+
+/// `type = "mtls"`: the certificate of the client's connection.
+#[derive(Clone, Debug)]
+pub struct Mtls {
+    /// The names that may call; when empty, all that the listener's `client_ca` vouches for.
+    pub names: Vec<CertificateName>,
+    /// What of a certificate, by JSON pointer (`/sub`, `/uri`, `/dns`), and the metadata that tell it to
+    /// the upstream.
+    pub claims_to_metadata: BTreeMap<String, HeaderName>,
+}
+
+/// A name in a certificate (RFC 5280 §4.2.1.6, `subjectAltName`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateName {
+    Uri(String),
+    /// Any URI that starts with this, which ends with a slash, and goes on.
+    UriBelow(String),
+    Dns(String),
 }
 
 /// A secret, or what stands for one: never written in the configuration itself.
@@ -110,6 +140,8 @@ impl AuthKind {
         match self {
             Self::Jwt(_) => "jwt",
             Self::ApiKey(_) => "api_key",
+            Self::Basic(_) => "basic",
+            Self::Mtls(_) => "mtls",
         }
     }
 
@@ -122,6 +154,8 @@ impl AuthKind {
                 KeySource::Url(_) => return jwt.jwks_ca.iter().map(|ca| &ca.value).collect(),
             },
             Self::ApiKey(keys) => &keys.keys.value,
+            Self::Basic(basic) => &basic.users.value,
+            Self::Mtls(_) => return Vec::new(),
         };
         match reference {
             Reference::File(path) => vec![path],

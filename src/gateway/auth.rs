@@ -11,8 +11,10 @@ use crate::config::model::Config;
 use crate::config::problem::Problem;
 use crate::middleware::access::{Authenticator, Reserved};
 use crate::middleware::api_key::ApiKeys;
+use crate::middleware::basic::Basic;
 use crate::middleware::jwt::keys::KeySet;
 use crate::middleware::jwt::{Jwt, Keys};
+use crate::middleware::mtls::Mtls;
 use crate::protocol::headers::passes_always;
 use crate::upstream::fetch::Fetch;
 
@@ -60,9 +62,14 @@ fn authenticator(auth: &Auth, issuers: &Issuers) -> Result<Authenticator, Proble
     let (name, pass) = (&auth.name, auth.pass_credentials);
     match &auth.kind {
         AuthKind::ApiKey(spec) => read(&spec.keys.value)
-            .and_then(|text| ApiKeys::new(name, spec.header.clone(), pass, &text))
+            .and_then(|text| ApiKeys::new(name, spec, pass, &text))
             .map(Authenticator::ApiKeys)
             .map_err(|error| Problem::error(spec.keys.at.clone(), error)),
+        AuthKind::Basic(spec) => read(&spec.users.value)
+            .and_then(|text| Basic::new(name, pass, &text))
+            .map(|basic| Authenticator::Basic(Box::new(basic)))
+            .map_err(|error| Problem::error(spec.users.at.clone(), error)),
+        AuthKind::Mtls(spec) => Ok(Authenticator::Mtls(Mtls::new(Arc::clone(name), spec.clone()))),
         AuthKind::Jwt(spec) => {
             let keys = keys(spec, issuers)?;
             Ok(Authenticator::Jwt(Box::new(Jwt::new(Arc::clone(name), (**spec).clone(), pass, keys))))

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use tower::ServiceExt as _;
 
 use crate::middleware::access::Admitted;
+use crate::middleware::expiry;
 use crate::protocol::{Adapter, Body, Client, Outcome, Target, websocket};
 use crate::rpc::{Caller, Status};
 use crate::telemetry::guard::Draining;
@@ -43,7 +43,7 @@ where
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
     admitted.apply(&mut call.metadata);
     target.set_metadata(&mut call.metadata);
-    let reply = Box::pin(caller.oneshot(call));
+    let reply = Box::pin(expiry::call(caller, call, admitted.expiry()));
     adapter.encode(reply, target, outcome, draining).await
 }
 
@@ -63,6 +63,6 @@ pub(super) fn upgrade(
     websocket::upgrade(head, captures, Arc::clone(&target), outcome, move |mut call| {
         admitted.apply(&mut call.metadata);
         target.set_metadata(&mut call.metadata);
-        Box::pin(caller.oneshot(call))
+        Box::pin(expiry::call(caller, call, admitted.expiry()))
     })
 }

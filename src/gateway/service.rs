@@ -23,6 +23,7 @@ use crate::telemetry::access_log::AccessLog;
 use crate::upstream::Pool;
 
 use super::Gateway;
+use super::credentials;
 use super::exchange::{exchange, upgrade};
 use super::resolve::{Resolved, resolve};
 use super::snapshot::Snapshot;
@@ -96,6 +97,9 @@ async fn serve(
     let outcome = Arc::new(Outcome::new(client));
     let resolved = resolve(&snapshot.routes, client, &head);
     let access = resolved.as_ref().ok().and_then(Resolved::access).cloned();
+    if let Some(access) = &access {
+        credentials::take(access, &mut head);
+    }
     let answered = match resolved {
         Ok(resolved) => answer(resolved, pool, client, (head, body), &outcome).await,
         Err(status) => Err(status),

@@ -11,9 +11,12 @@ use http::{HeaderName, HeaderValue, request::Parts};
 use serde_json::Value as Json;
 
 use super::api_key::ApiKeys;
+use super::basic::Basic;
 use super::credential;
+use super::expiry::Expiry;
 use super::identity::Identity;
 use super::jwt::Jwt;
+use super::mtls::Mtls;
 use crate::config::policy::{Cors, Require};
 use crate::rpc::metadata::GRPC_GATEWAY;
 use crate::rpc::{Code, Metadata, Origin, Status};
@@ -23,6 +26,8 @@ use crate::rpc::{Code, Metadata, Origin, Status};
 pub enum Authenticator {
     Jwt(Box<Jwt>),
     ApiKeys(ApiKeys),
+    Basic(Box<Basic>),
+    Mtls(Mtls),
 }
 
 impl Authenticator {
@@ -30,6 +35,8 @@ impl Authenticator {
         match self {
             Self::Jwt(jwt) => jwt.authenticate(head).await,
             Self::ApiKeys(keys) => keys.authenticate(head),
+            Self::Basic(basic) => basic.authenticate(head).await,
+            Self::Mtls(mtls) => mtls.authenticate(head),
         }
     }
 
@@ -37,6 +44,8 @@ impl Authenticator {
         match self {
             Self::Jwt(jwt) => jwt.challenge(),
             Self::ApiKeys(keys) => keys.challenge(),
+            Self::Basic(basic) => basic.challenge(),
+            Self::Mtls(mtls) => mtls.challenge(),
         }
     }
 
@@ -46,6 +55,16 @@ impl Authenticator {
         match self {
             Self::Jwt(jwt) => jwt.written().collect(),
             Self::ApiKeys(keys) => keys.written().collect(),
+            Self::Basic(basic) => basic.written().collect(),
+            Self::Mtls(mtls) => mtls.written().collect(),
+        }
+    }
+
+    /// The parameter of a query that may hold its credential.
+    fn query(&self) -> Option<&str> {
+        match self {
+            Self::ApiKeys(keys) => keys.query(),
+            Self::Jwt(_) | Self::Basic(_) | Self::Mtls(_) => None,
         }
     }
 }
@@ -91,6 +110,7 @@ pub struct Access {
 pub struct Admitted {
     identity: Option<Arc<Identity>>,
     reserved: Reserved,
+    unexpired: bool,
 }
 
 impl Access {
@@ -100,12 +120,20 @@ impl Access {
     /// 401 without good credentials, 403 when they do not suffice, 400 when they are malformed, 503 when
     /// nobody can tell now.
     pub async fn admit(&self, head: &Parts) -> Result<Admitted, Status> {
+        // Also where nobody asks for it here: the upstream may, and take another one than its own proxies.
+        credential::authorization(&head.headers)?;
         let identity =
             if self.authenticators.is_empty() { None } else { Some(self.authenticate(head).await?) };
         if let Some(identity) = &identity {
             self.authorize(identity)?;
         }
-        Ok(Admitted { identity, reserved: self.reserved.clone() })
+        Ok(Admitted { identity, reserved: self.reserved.clone(), unexpired: self.require.unexpired })
+    }
+
+    /// The parameters of a query that may hold credentials: they are to be taken out of a request's target
+    /// before anybody else reads it.
+    pub fn secret_parameters(&self) -> impl Iterator<Item = &str> {
+        self.authenticators.iter().filter_map(|authenticator| authenticator.query())
     }
 
     /// The first that vouches for the caller decides; a credential that is wrong for one of them may be
@@ -134,7 +162,11 @@ impl Access {
         let claims_hold = self.require.claims.0.iter().all(|(pointer, wanted)| {
             identity.claims.pointer(pointer).is_some_and(|claim| is_or_has(claim, wanted))
         });
-        if missing.is_empty() && claims_hold { Ok(()) } else { Err(forbidden(&self.require.scopes)) }
+        if missing.is_empty() && claims_hold {
+            Ok(())
+        } else {
+            Err(forbidden(identity, &self.require.scopes))
+        }
     }
 }
 
@@ -147,18 +179,27 @@ fn is_or_has(claim: &Json, wanted: &Json) -> bool {
     claim == wanted || claim.as_array().is_some_and(|items| items.contains(wanted))
 }
 
-/// "insufficient_scope" (RFC 6750 §3.1). Which claim is missing is not told.
-fn forbidden(scopes: &[String]) -> Status {
+/// "insufficient_scope" (RFC 6750 §3.1), where a token could have more. Which claim is missing is not told.
+fn forbidden(identity: &Identity, scopes: &[String]) -> Status {
     let message = "the caller is known, but may not call this";
     let status = Status::new(Code::PermissionDenied, Origin::Client, "NOT_PERMITTED", message);
-    let scope = if scopes.is_empty() { String::new() } else { format!(", scope=\"{}\"", scopes.join(" ")) };
-    match HeaderValue::try_from(format!("Bearer error=\"insufficient_scope\"{scope}")) {
-        Ok(challenge) => status.with_header(http::header::WWW_AUTHENTICATE, challenge),
-        Err(_) => status,
+    if !identity.is_token {
+        return status;
     }
+    let (error, scopes) = (("error", "insufficient_scope"), scopes.join(" "));
+    let parameters = if scopes.is_empty() { vec![error] } else { vec![error, ("scope", scopes.as_str())] };
+    let challenge = credential::challenge("Bearer", &identity.policy, &parameters);
+    status.with_header(http::header::WWW_AUTHENTICATE, challenge)
 }
 
 impl Admitted {
+    /// When what the caller has shown ends, where its streams are to end with it.
+    #[must_use]
+    pub fn expiry(&self) -> Option<Expiry> {
+        let expires = self.identity.as_ref().filter(|_| self.unexpired)?.expires?;
+        Some(Expiry::at(expires))
+    }
+
     /// Turns the metadata of a client into those of its call: what it made up goes, its credential ends
     /// here, and what is known of it is added.
     pub fn apply(&self, metadata: &mut Metadata) {

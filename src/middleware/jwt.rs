@@ -8,8 +8,9 @@ pub mod keys;
 mod token;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use super::clock::now;
 use super::credential::{self, invalid_token, keys_unavailable};
 use super::identity::{Identity, claim_value};
 use super::recent::Recent;
@@ -75,11 +76,11 @@ impl From<&'static str> for Refused {
     }
 }
 
-impl From<Refused> for Status {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Token(why) => invalid_token(why),
-            Refused::NoKeys => keys_unavailable(),
+impl Refused {
+    fn status(self, realm: &str) -> Status {
+        match self {
+            Self::Token(why) => invalid_token(realm, why),
+            Self::NoKeys => keys_unavailable(),
         }
     }
 }
@@ -93,8 +94,8 @@ impl Jwt {
 
     /// The challenge of a 401.
     #[must_use]
-    pub const fn challenge(&self) -> HeaderValue {
-        HeaderValue::from_static("Bearer")
+    pub fn challenge(&self) -> HeaderValue {
+        credential::challenge("Bearer", &self.policy, &[])
     }
 
     /// Names of metadata that identities write.
@@ -109,7 +110,7 @@ impl Jwt {
     /// 401 for a token that is not good, 400 for a head that is not, 503 when there are no keys to tell.
     pub async fn authenticate(&self, head: &Parts) -> Result<Option<Arc<Identity>>, Status> {
         let Some(text) = credential::bearer(head)? else { return Ok(None) };
-        Ok(self.verify(text, now()).await.map(Some)?)
+        self.verify(text, now()).await.map(Some).map_err(|refused| refused.status(&self.policy))
     }
 
     async fn verify(&self, text: &str, now: u64) -> Result<Arc<Identity>, Refused> {
@@ -148,7 +149,8 @@ impl Jwt {
                 .filter_map(|(pointer, name)| Some((name.clone(), claim_value(&claims, pointer)?)))
                 .collect(),
             strip: (!self.pass).then_some(AUTHORIZATION),
-            expires,
+            is_token: true,
+            expires: Some(expires),
             claims,
         }
     }
@@ -195,7 +197,7 @@ async fn verify_fetched(issuer: &Issuer, token: &Token<'_>) -> Result<u64, Refus
 impl Seen {
     fn still_good(&self, now: u64) -> bool {
         // Both clocks: the wall's decides what is expired, and a jump of it does not prolong the minute.
-        now < self.identity.expires && Instant::now() < self.until
+        self.identity.is_good(now) && Instant::now() < self.until
     }
 }
 
@@ -206,11 +208,6 @@ fn scopes(claims: &Json) -> Vec<Box<str>> {
         Some(Json::Array(list)) => list.iter().filter_map(Json::as_str).map(Box::from).collect(),
         _ => Vec::new(),
     }
-}
-
-/// Seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 #[cfg(test)]

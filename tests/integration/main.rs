@@ -12,7 +12,9 @@
 #[allow(dead_code, reason = "the tests of every part share it, and none needs all of it")]
 mod support;
 
+mod attacks;
 mod auth;
+mod callers;
 mod check;
 mod cors;
 mod errors;

@@ -46,6 +46,7 @@ fn defaults_are_those_of_the_reference() {
         "auth = \"none\"",
         "require.scopes = []",
         "require.claims = {}",
+        "require.unexpired = true",
         "cors.origins = []",
         "cors.credentials = false",
         "cors.max_age = \"10m\"",

@@ -3,8 +3,11 @@
 use futures_util::FutureExt as _;
 use serde_json::json;
 
+use super::super::identity::Listed;
 use super::*;
+use crate::config::auth::{ApiKey, Reference};
 use crate::config::policy::Claims;
+use crate::config::problem::{Located, Location};
 
 /// The SHA-256 of "secret".
 const SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
@@ -13,14 +16,23 @@ fn keys(name: &str, header: &'static str, id: &str) -> Arc<Authenticator> {
     let text = format!(
         "[keys.{id}]\nsha256 = \"{SECRET}\"\nscopes = [\"read\"]\nmetadata = {{ \"x-user-id\" = \"{id}\" }}\n"
     );
-    let keys = ApiKeys::new(&name.into(), HeaderName::from_static(header), false, &text).unwrap();
+    let spec = ApiKey {
+        keys: Located { value: Reference::Env(String::new()), at: Location::default() },
+        header: HeaderName::from_static(header),
+        query: None,
+    };
+    let keys = ApiKeys::new(&name.into(), &spec, false, &text).unwrap();
     Arc::new(Authenticator::ApiKeys(keys))
+}
+
+fn identity(subject: &str) -> Arc<Identity> {
+    Listed::default().identity(&"a".into(), subject, None).unwrap()
 }
 
 fn access(authenticators: Vec<Arc<Authenticator>>, scopes: &[&str]) -> Access {
     let reserved = Reserved::of(authenticators.iter().map(Arc::as_ref), std::iter::empty());
-    let require =
-        Require { scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(), claims: Claims::default() };
+    let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+    let require = Require { scopes, claims: Claims::default(), unexpired: true };
     Access { authenticators, require, reserved, ..Access::default() }
 }
 
@@ -52,7 +64,7 @@ fn without_credentials_every_way_is_offered() {
     assert_eq!((status.code, status.http_status()), (Code::Unauthenticated, 401));
     let headers = status.metadata.unwrap().into_headers();
     let challenges: Vec<_> = headers.get_all("www-authenticate").iter().collect();
-    assert_eq!(challenges, ["ApiKey header=\"x-a\"", "ApiKey header=\"x-b\""]);
+    assert_eq!(challenges, ["ApiKey realm=\"a\", header=\"x-a\"", "ApiKey realm=\"b\", header=\"x-b\""]);
 }
 
 #[test]
@@ -69,8 +81,16 @@ fn what_is_required_is_all_required() {
     admit(&access(vec![keys("a", "x-a", "one")], &["read"]), &caller).unwrap();
     let status = admit(&access(vec![keys("a", "x-a", "one")], &["read", "write"]), &caller).unwrap_err();
     assert_eq!((status.code, status.http_status()), (Code::PermissionDenied, 403));
-    let challenge = status.metadata.unwrap().get("www-authenticate").cloned().unwrap();
-    assert_eq!(challenge, "Bearer error=\"insufficient_scope\", scope=\"read write\"");
+    assert!(status.metadata.is_none(), "a key could not have more");
+    let token = Identity { is_token: true, scopes: Vec::new(), ..Identity::clone(&identity("one")) };
+    for (scopes, challenge) in [
+        (&["read", "write"][..], "Bearer realm=\"a\", error=\"insufficient_scope\", scope=\"read write\""),
+        (&[], "Bearer realm=\"a\", error=\"insufficient_scope\""),
+    ] {
+        let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        let status = forbidden(&token, &scopes);
+        assert_eq!(status.metadata.unwrap().get("www-authenticate").unwrap(), challenge);
+    }
     // A key has no claims, so none of them can hold.
     let mut access = access(vec![keys("a", "x-a", "one")], &[]);
     access.require.claims.0.insert("/role".to_owned(), json!("admin"));
