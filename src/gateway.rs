@@ -1,12 +1,13 @@
 //! The gateway: a snapshot of configuration, schema and routes, and the way of a request through it.
 //!
 //! [`Gateway`] is shared by all threads and reloads; [`Worker`] serves requests on one of them. The way of
-//! a request is [`service`] → [`resolve`] → the adapter → [`exchange`] → the adapter. How routes are made
+//! a request is [`service`] → [`resolve`] → [`dispatch`] → the adapter → [`exchange`] → the adapter. How routes are made
 //! is in [`snapshot`] and what stands below it. Nothing here knows sockets.
 
 mod assign;
 mod auth;
 mod compile;
+mod dispatch;
 mod exchange;
 mod explain;
 mod policy;
@@ -28,6 +29,7 @@ pub use service::Worker;
 use crate::config::Source;
 use crate::config::model::Config;
 use crate::config::problem::Problem;
+use crate::middleware::rate_limit::buckets::Buckets;
 use crate::telemetry::access_log::AccessLog;
 use crate::upstream;
 use snapshot::Snapshot;
@@ -41,6 +43,8 @@ pub struct Gateway {
     reloading: Mutex<()>,
     /// Limits and retry tokens of upstreams, which hold for all workers together.
     calls: upstream::Shared,
+    /// Whom `rate_limit` counts, for all workers and snapshots together.
+    buckets: Arc<Buckets>,
 }
 
 /// What a reload did.
@@ -69,6 +73,7 @@ impl Gateway {
                 current,
                 reloading: Mutex::default(),
                 calls: upstream::Shared::default(),
+                buckets: Arc::default(),
             }),
             warnings,
         ))

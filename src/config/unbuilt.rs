@@ -34,6 +34,7 @@ pub(super) enum Shape {
     Claims,
     Require,
     Cors,
+    RateLimit,
     /// A table whose keys are names of the user's.
     Named,
 }
@@ -43,7 +44,7 @@ const UNBUILT: &[(Shape, &str)] =
     &[(Shape::Schema, "reflection"), (Shape::Sse, "event"), (Shape::Sse, "event_field")];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "metadata", "rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "metadata", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -60,6 +61,7 @@ const POLICY: &[&str] = &[
     "auth",
     "require",
     "cors",
+    "rate_limit",
 ];
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.

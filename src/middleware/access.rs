@@ -4,6 +4,8 @@
 //! past it. It looks at the head alone, before any of the body is read, and writes metadata, never HTTP
 //! headers: nothing forged can come in again.
 
+pub mod layer;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use super::api_key::ApiKeys;
 use super::credential;
 use super::identity::Identity;
 use super::jwt::Jwt;
-use crate::config::policy::{Cors, Require};
+use crate::config::policy::Require;
 use crate::rpc::{Code, Metadata, Origin, Status};
 
 /// One `[auth.NAME]`, ready to ask.
@@ -77,13 +79,11 @@ pub struct Access {
     /// Any of these; when empty, everybody may call.
     pub authenticators: Vec<Arc<Authenticator>>,
     pub require: Require,
-    /// Which pages of other origins may call.
-    pub cors: Cors,
     pub reserved: Reserved,
 }
 
 /// What was decided of a request: nothing stands in the way of its call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Admitted {
     identity: Option<Arc<Identity>>,
     reserved: Reserved,
@@ -148,6 +148,12 @@ fn forbidden(scopes: &[String]) -> Status {
 }
 
 impl Admitted {
+    /// Who calls, where somebody was asked.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
+    }
+
     /// Turns the metadata of a client into those of its call: what it made up goes, its credential ends
     /// here, and what is known of it is added.
     pub fn apply(&self, metadata: &mut Metadata) {

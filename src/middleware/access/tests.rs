@@ -20,7 +20,7 @@ fn access(authenticators: Vec<Arc<Authenticator>>, scopes: &[&str]) -> Access {
     let reserved = Reserved::of(authenticators.iter().map(Arc::as_ref));
     let require =
         Require { scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(), claims: Claims::default() };
-    Access { authenticators, require, reserved, ..Access::default() }
+    Access { authenticators, require, reserved }
 }
 
 fn head(pairs: &[(&'static str, &'static str)]) -> Parts {
