@@ -34,6 +34,7 @@ pub(super) enum Shape {
     Claims,
     Require,
     Cors,
+    Metadata,
     RateLimit,
     /// A table whose keys are names of the user's.
     Named,
@@ -44,7 +45,7 @@ const UNBUILT: &[(Shape, &str)] =
     &[(Shape::Schema, "reflection"), (Shape::Sse, "event"), (Shape::Sse, "event_field")];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "metadata", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -55,6 +56,7 @@ const POLICY: &[&str] = &[
     "stream_headers_after",
     "sse",
     "websocket",
+    "metadata",
     "json",
     "query",
     "forms",

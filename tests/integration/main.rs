@@ -20,6 +20,7 @@ mod forms;
 mod grpc;
 mod hostile;
 mod limits;
+mod metadata;
 mod operation;
 mod partial;
 mod peers;
