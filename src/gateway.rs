@@ -11,6 +11,7 @@ mod dispatch;
 mod exchange;
 mod explain;
 mod policy;
+pub mod reflection;
 mod resolve;
 mod routes;
 mod secrets;
