@@ -1,13 +1,14 @@
 //! The gateway: a snapshot of configuration, schema and routes, and the way of a request through it.
 //!
 //! [`Gateway`] is shared by all threads and reloads; [`Worker`] serves requests on one of them. The way of
-//! a request is [`service`] → [`resolve`] → the adapter → [`exchange`] → the adapter. How routes are made
+//! a request is [`service`] → [`resolve`] → [`dispatch`] → the adapter → [`exchange`] → the adapter. How routes are made
 //! is in [`snapshot`] and what stands below it. Nothing here knows sockets.
 
 mod assign;
 mod auth;
 mod compile;
 mod credentials;
+mod dispatch;
 mod exchange;
 mod explain;
 mod issuers;
@@ -32,6 +33,7 @@ pub use service::Worker;
 use crate::config::Source;
 use crate::config::model::Config;
 use crate::config::problem::Problem;
+use crate::middleware::rate_limit::buckets::Buckets;
 use crate::telemetry::access_log::AccessLog;
 use crate::upstream;
 use issuers::Issuers;
@@ -48,6 +50,8 @@ pub struct Gateway {
     calls: upstream::Shared,
     /// Issuers of tokens whose keys are fetched.
     issuers: Issuers,
+    /// Whom `rate_limit` counts, for all workers and snapshots together.
+    buckets: Arc<Buckets>,
 }
 
 /// What a reload did.
@@ -78,6 +82,7 @@ impl Gateway {
                 reloading: Mutex::default(),
                 calls: upstream::Shared::default(),
                 issuers,
+                buckets: Arc::default(),
             }),
             warnings,
         ))

@@ -35,6 +35,7 @@ pub(super) enum Shape {
     Require,
     Cors,
     Metadata,
+    RateLimit,
     /// A table whose keys are names of the user's.
     Named,
 }
@@ -43,7 +44,7 @@ pub(super) enum Shape {
 const UNBUILT: &[(Shape, &str)] = &[(Shape::Sse, "event"), (Shape::Sse, "event_field")];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -61,6 +62,7 @@ const POLICY: &[&str] = &[
     "auth",
     "require",
     "cors",
+    "rate_limit",
 ];
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.

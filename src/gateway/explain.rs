@@ -109,7 +109,7 @@ fn outcome(
             Ok(found) => {
                 let route = found.value;
                 let captures: Vec<String> = found.captures.iter().map(str::to_owned).collect();
-                if let Some((shown, _)) = credentials::without(&route.access, &uri) {
+                if let Some((shown, _)) = credentials::without(&route.policy.access, &uri) {
                     *target = shown.to_string();
                     uri = shown;
                 }

@@ -4,6 +4,8 @@
 //! past it. It looks at the head alone, before any of the body is read, and writes metadata, never HTTP
 //! headers: nothing forged can come in again.
 
+pub mod layer;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use super::expiry::Expiry;
 use super::identity::Identity;
 use super::jwt::Jwt;
 use super::mtls::Mtls;
-use crate::config::policy::{Cors, Require};
+use crate::config::policy::Require;
 use crate::rpc::metadata::GRPC_GATEWAY;
 use crate::rpc::{Code, Metadata, Origin, Status};
 
@@ -31,6 +33,16 @@ pub enum Authenticator {
 }
 
 impl Authenticator {
+    /// Who calls, as far as that can be told without waiting.
+    fn authenticate_now(&self, head: &Parts) -> Option<Result<Option<Arc<Identity>>, Status>> {
+        match self {
+            Self::Jwt(jwt) => jwt.authenticate_now(head),
+            Self::ApiKeys(keys) => Some(keys.authenticate(head)),
+            Self::Basic(basic) => basic.authenticate_now(head),
+            Self::Mtls(mtls) => Some(mtls.authenticate(head)),
+        }
+    }
+
     async fn authenticate(&self, head: &Parts) -> Result<Option<Arc<Identity>>, Status> {
         match self {
             Self::Jwt(jwt) => jwt.authenticate(head).await,
@@ -100,13 +112,11 @@ pub struct Access {
     /// Any of these; when empty, everybody may call.
     pub authenticators: Vec<Arc<Authenticator>>,
     pub require: Require,
-    /// Which pages of other origins may call.
-    pub cors: Cors,
     pub reserved: Reserved,
 }
 
 /// What was decided of a request: nothing stands in the way of its call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Admitted {
     identity: Option<Arc<Identity>>,
     reserved: Reserved,
@@ -114,20 +124,49 @@ pub struct Admitted {
 }
 
 impl Access {
-    /// Decides by the head of a request.
+    /// Decides by the head of a request, if that needs no waiting: a key may have to be fetched, a password
+    /// to be hashed.
+    ///
+    /// # Errors
+    /// Those of [`Access::admit`].
+    pub fn admit_now(&self, head: &Parts) -> Option<Result<Admitted, Status>> {
+        // Also where nobody asks for it here: the upstream may, and take another one than its own proxies.
+        if let Err(status) = credential::authorization(&head.headers) {
+            return Some(Err(status));
+        }
+        if self.authenticators.is_empty() {
+            return Some(Ok(self.admitted(None)));
+        }
+        let mut refusal = None;
+        for authenticator in &self.authenticators {
+            match authenticator.authenticate_now(head)? {
+                Ok(Some(identity)) => return Some(self.authorize(identity)),
+                Ok(None) => {}
+                Err(status) => refusal = refusal.or(Some(status)),
+            }
+        }
+        Some(Err(self.refuse(refusal)))
+    }
+
+    /// Decides by the head of a request. The first that vouches for the caller decides; a credential that
+    /// is wrong for one of them may be right for the next.
     ///
     /// # Errors
     /// 401 without good credentials, 403 when they do not suffice, 400 when they are malformed, 503 when
     /// nobody can tell now.
     pub async fn admit(&self, head: &Parts) -> Result<Admitted, Status> {
-        // Also where nobody asks for it here: the upstream may, and take another one than its own proxies.
-        credential::authorization(&head.headers)?;
-        let identity =
-            if self.authenticators.is_empty() { None } else { Some(self.authenticate(head).await?) };
-        if let Some(identity) = &identity {
-            self.authorize(identity)?;
+        if let Some(decided) = self.admit_now(head) {
+            return decided;
         }
-        Ok(Admitted { identity, reserved: self.reserved.clone(), unexpired: self.require.unexpired })
+        let mut refusal = None;
+        for authenticator in &self.authenticators {
+            match authenticator.authenticate(head).await {
+                Ok(Some(identity)) => return self.authorize(identity),
+                Ok(None) => {}
+                Err(status) => refusal = refusal.or(Some(status)),
+            }
+        }
+        Err(self.refuse(refusal))
     }
 
     /// The parameters of a query that may hold credentials: they are to be taken out of a request's target
@@ -136,36 +175,26 @@ impl Access {
         self.authenticators.iter().filter_map(|authenticator| authenticator.query())
     }
 
-    /// The first that vouches for the caller decides; a credential that is wrong for one of them may be
-    /// right for the next.
-    async fn authenticate(&self, head: &Parts) -> Result<Arc<Identity>, Status> {
-        let mut refusal = None;
-        for authenticator in &self.authenticators {
-            match authenticator.authenticate(head).await {
-                Ok(Some(identity)) => return Ok(identity),
-                Ok(None) => {}
-                Err(status) => refusal = refusal.or(Some(status)),
-            }
-        }
+    /// The first refusal, or the ways that there are to show who one is.
+    fn refuse(&self, refusal: Option<Status>) -> Status {
         let challenges = self.authenticators.iter().map(|authenticator| authenticator.challenge());
-        Err(refusal.unwrap_or_else(|| credential::absent(challenges)))
+        refusal.unwrap_or_else(|| credential::absent(challenges))
     }
 
-    fn authorize(&self, identity: &Identity) -> Result<(), Status> {
-        let missing: Vec<&str> = self
-            .require
-            .scopes
-            .iter()
-            .map(String::as_str)
-            .filter(|scope| !identity.scopes.iter().any(|own| **own == **scope))
-            .collect();
-        let claims_hold = self.require.claims.0.iter().all(|(pointer, wanted)| {
+    fn admitted(&self, identity: Option<Arc<Identity>>) -> Admitted {
+        Admitted { identity, reserved: self.reserved.clone(), unexpired: self.require.unexpired }
+    }
+
+    fn authorize(&self, identity: Arc<Identity>) -> Result<Admitted, Status> {
+        let Require { scopes, claims, .. } = &self.require;
+        let has_scopes = scopes.iter().all(|scope| identity.scopes.iter().any(|own| **own == **scope));
+        let claims_hold = claims.0.iter().all(|(pointer, wanted)| {
             identity.claims.pointer(pointer).is_some_and(|claim| is_or_has(claim, wanted))
         });
-        if missing.is_empty() && claims_hold {
-            Ok(())
+        if has_scopes && claims_hold {
+            Ok(self.admitted(Some(identity)))
         } else {
-            Err(forbidden(identity, &self.require.scopes))
+            Err(forbidden(&identity, scopes))
         }
     }
 }
@@ -198,6 +227,12 @@ impl Admitted {
     pub fn expiry(&self) -> Option<Expiry> {
         let expires = self.identity.as_ref().filter(|_| self.unexpired)?.expires?;
         Some(Expiry::at(expires))
+    }
+
+    /// Who calls, where somebody was asked.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
     }
 
     /// Turns the metadata of a client into those of its call: what it made up goes, its credential ends

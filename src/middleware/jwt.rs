@@ -103,6 +103,18 @@ impl Jwt {
         self.spec.claims_to_metadata.values()
     }
 
+    /// The same as [`Jwt::authenticate`], where no keys have to be fetched for it.
+    pub fn authenticate_now(&self, head: &Parts) -> Option<Result<Option<Arc<Identity>>, Status>> {
+        match credential::bearer(head) {
+            Ok(Some(text)) => {
+                let verified = self.verify_now(text, now())?;
+                Some(verified.map(Some).map_err(|refused| refused.status(&self.policy)))
+            }
+            Ok(None) => Some(Ok(None)),
+            Err(status) => Some(Err(status)),
+        }
+    }
+
     /// Looks for a token in the head of a request; `None` when there is none. Waits only for keys that
     /// have to be fetched.
     ///
@@ -113,19 +125,39 @@ impl Jwt {
         self.verify(text, now()).await.map(Some).map_err(|refused| refused.status(&self.policy))
     }
 
-    async fn verify(&self, text: &str, now: u64) -> Result<Arc<Identity>, Refused> {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    /// `None`: keys that are not there may decide.
+    fn verify_now(&self, text: &str, now: u64) -> Option<Result<Arc<Identity>, Refused>> {
+        let hash = hash(text);
         if let Some(identity) = self.remembered(&hash, now) {
-            return Ok(identity);
+            return Some(Ok(identity));
+        }
+        let token = Token::parse(text, &self.spec).and_then(|token| {
+            let expires = token.check(&self.spec, now)?;
+            Ok((token, expires))
+        });
+        let (token, expires) = match token {
+            Ok(token) => token,
+            Err(why) => return Some(Err(why.into())),
+        };
+        let verified = self.keys.verify_now(&token)?;
+        Some(verified.map(|version| self.remember(hash, token, expires, version)).map_err(Refused::Token))
+    }
+
+    async fn verify(&self, text: &str, now: u64) -> Result<Arc<Identity>, Refused> {
+        if let Some(verified) = self.verify_now(text, now) {
+            return verified;
         }
         let token = Token::parse(text, &self.spec)?;
         let expires = token.check(&self.spec, now)?;
         let version = self.keys.verify(&token).await?;
+        Ok(self.remember(hash(text), token, expires, version))
+    }
+
+    fn remember(&self, hash: [u8; 32], token: Token<'_>, expires: u64, version: u64) -> Arc<Identity> {
         let identity = Arc::new(self.identity(token.claims, expires));
         let seen = Seen { until: Instant::now() + REMEMBERED, version, identity: Arc::clone(&identity) };
         self.lock().insert(hash, seen);
-        Ok(identity)
+        identity
     }
 
     fn remembered(&self, hash: &[u8; 32], now: u64) -> Option<Arc<Identity>> {
@@ -165,33 +197,57 @@ impl Keys {
         }
     }
 
-    /// Checks a signature; gives the version of the keys that it was checked with.
-    async fn verify(&self, token: &Token<'_>) -> Result<u64, Refused> {
+    /// Checks a signature; gives the version of the keys that it was checked with. `None`: keys that are not
+    /// there may decide.
+    fn verify_now(&self, token: &Token<'_>) -> Option<Result<u64, &'static str>> {
         match self {
-            Self::Fixed(set) => Ok(token.verify(set).map(|()| 0).map_err(Rejected::why)?),
-            Self::Fetched(issuer) => verify_fetched(issuer, token).await,
+            Self::Fixed(set) => Some(token.verify(set).map(|()| 0).map_err(Rejected::why)),
+            Self::Fetched(issuer) => {
+                let current = issuer.current()?;
+                match token.verify(&current.set) {
+                    Ok(()) => Some(Ok(current.version)),
+                    Err(Rejected::Forged) => Some(Err(Rejected::Forged.why())),
+                    Err(Rejected::UnknownKey) => None,
+                }
+            }
+        }
+    }
+
+    /// The same, with keys that are not known, which may be new, and those that may be on their way.
+    async fn verify(&self, token: &Token<'_>) -> Result<u64, Refused> {
+        let mut left = ROUNDS;
+        loop {
+            let ended = self.ended();
+            if let Some(verified) = self.verify_now(token) {
+                return Ok(verified?);
+            }
+            if left == 0 || !self.refreshed(ended).await {
+                let has_keys = self.version().is_some();
+                return Err(if has_keys { Rejected::UnknownKey.why().into() } else { Refused::NoKeys });
+            }
+            left -= 1;
+        }
+    }
+
+    fn ended(&self) -> u64 {
+        match self {
+            Self::Fixed(_) => 0,
+            Self::Fetched(issuer) => issuer.ended(),
+        }
+    }
+
+    async fn refreshed(&self, after: u64) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Fetched(issuer) => issuer.refreshed(after).await,
         }
     }
 }
 
-/// A key that is not known may be new, and keys that are not there may be on their way.
-async fn verify_fetched(issuer: &Issuer, token: &Token<'_>) -> Result<u64, Refused> {
-    let mut left = ROUNDS;
-    loop {
-        let ended = issuer.ended();
-        let refused = match issuer.current() {
-            Some(current) => match token.verify(&current.set) {
-                Ok(()) => return Ok(current.version),
-                Err(why @ Rejected::Forged) => return Err(why.why().into()),
-                Err(why @ Rejected::UnknownKey) => Refused::Token(why.why()),
-            },
-            None => Refused::NoKeys,
-        };
-        if left == 0 || !issuer.refreshed(ended).await {
-            return Err(refused);
-        }
-        left -= 1;
-    }
+fn hash(text: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    hash
 }
 
 impl Seen {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::config::policy::OriginPattern;
 use crate::rpc::{CallPolicy, FieldViolation, Kind, Message, Metadata, Method, Status};
 use crate::transcode::http_body::HttpBody;
 use crate::transcode::query::{self, QueryOptions};
@@ -199,12 +198,10 @@ pub struct SsePolicy {
 }
 
 /// What a WebSocket needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct WebSocketPolicy {
     /// The largest message of a client, in bytes.
     pub message_limit: usize,
     /// After how much silence a client is pinged, and how long it has to answer.
     pub idle_ping: Duration,
-    /// Origins that may connect besides the gateway's own.
-    pub origins: Box<[OriginPattern]>,
 }

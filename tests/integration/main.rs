@@ -22,6 +22,7 @@ mod forms;
 mod grpc;
 mod hostile;
 mod init;
+mod limits;
 mod metadata;
 mod operation;
 mod partial;

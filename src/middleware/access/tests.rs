@@ -33,7 +33,7 @@ fn access(authenticators: Vec<Arc<Authenticator>>, scopes: &[&str]) -> Access {
     let reserved = Reserved::of(authenticators.iter().map(Arc::as_ref), std::iter::empty());
     let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
     let require = Require { scopes, claims: Claims::default(), unexpired: true };
-    Access { authenticators, require, reserved, ..Access::default() }
+    Access { authenticators, require, reserved }
 }
 
 fn head(pairs: &[(&'static str, &'static str)]) -> Parts {
