@@ -15,6 +15,7 @@ mod issuers;
 mod policy;
 pub mod reflection;
 mod resolve;
+mod resume;
 mod routes;
 mod secrets;
 mod service;

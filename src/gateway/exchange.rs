@@ -89,6 +89,8 @@ async fn answer(request: Routed<Found>, pool: Pool) -> Result<Response<Body>, St
     exchange(client, (head, body), &captures, target, admitted, outcome, pool).await
 }
 
+use super::resume;
+
 /// Serves a call.
 ///
 /// # Errors
@@ -118,7 +120,8 @@ where
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
     admitted.apply(&mut call.metadata);
     target.set_metadata(&mut call.metadata);
-    let reply = Box::pin(expiry::call(caller, call, admitted.expiry()));
+    let expiry = admitted.expiry(call.kind);
+    let reply = expiry::limit(resume::send(caller, call, &target), expiry);
     adapter.encode(reply, target, outcome, draining).await
 }
 
@@ -138,6 +141,7 @@ fn upgrade(
     websocket::upgrade(head, captures, Arc::clone(&target), outcome, move |mut call| {
         admitted.apply(&mut call.metadata);
         target.set_metadata(&mut call.metadata);
-        Box::pin(expiry::call(caller, call, admitted.expiry()))
+        let expiry = admitted.expiry(call.kind);
+        expiry::limit(resume::send(caller, call, &target), expiry)
     })
 }

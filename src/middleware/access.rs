@@ -21,7 +21,7 @@ use super::jwt::Jwt;
 use super::mtls::Mtls;
 use crate::config::policy::Require;
 use crate::rpc::metadata::GRPC_GATEWAY;
-use crate::rpc::{Code, Metadata, Origin, Status};
+use crate::rpc::{Code, Kind, Metadata, Origin, Status};
 
 /// One `[auth.NAME]`, ready to ask.
 #[derive(Debug)]
@@ -222,11 +222,12 @@ fn forbidden(identity: &Identity, scopes: &[String]) -> Status {
 }
 
 impl Admitted {
-    /// When what the caller has shown ends, where its streams are to end with it.
+    /// When what the caller has shown ends, where a call of this kind is to end with it: what ends one with a
+    /// single answer is its timeout.
     #[must_use]
-    pub fn expiry(&self) -> Option<Expiry> {
-        let expires = self.identity.as_ref().filter(|_| self.unexpired)?.expires?;
-        Some(Expiry::at(expires))
+    pub fn expiry(&self, kind: Kind) -> Option<Expiry> {
+        let identity = self.identity.as_ref().filter(|_| self.unexpired && kind != Kind::Unary)?;
+        identity.expires.map(Expiry::at)
     }
 
     /// Who calls, where somebody was asked.

@@ -3,7 +3,7 @@
 //!
 //! An identity ends by the wall's clock, and a timer runs by another: so a timer never runs for long before
 //! the clock is looked at again. A clock that jumps ahead ends streams a little later, one that jumps back
-//! ends none too early. What ends a call with one answer is its timeout, not known here.
+//! ends none too early. Which calls end so is not known here.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::time::{Instant, Sleep, sleep};
-use tower::ServiceExt as _;
 
 use super::clock::{self, Clock};
-use crate::rpc::{Call, Caller, Code, Frame, Kind, Origin, Reply, ReplyStream, Status};
+use crate::rpc::{Code, Frame, Origin, Reply, ReplyStream, Status};
 
 /// The longest that a timer runs before the clock is looked at again.
 const STEP: Duration = Duration::from_secs(30);
@@ -39,17 +38,24 @@ impl Expiry {
     }
 }
 
-/// Makes a call that does not outlive the identity of its caller; `None`: it may.
-///
-/// # Errors
-/// Those of the call, and that the identity has ended before the reply began.
-pub async fn call(caller: impl Caller, call: Call, expiry: Option<Expiry>) -> Result<Reply, Status> {
-    let Some(expiry) = expiry.filter(|_| call.kind != Kind::Unary) else { return caller.oneshot(call).await };
+/// A reply to come.
+type Pending = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send>>;
+
+/// Ends a reply when the identity of its caller has ended, also before it has begun; `None`: it goes on.
+#[must_use]
+pub fn limit(reply: Pending, expiry: Option<Expiry>) -> Pending {
+    match expiry {
+        Some(expiry) => Box::pin(limited(reply, expiry)),
+        None => reply,
+    }
+}
+
+async fn limited(reply: Pending, expiry: Expiry) -> Result<Reply, Status> {
     let mut alarm = Alarm::new(expiry);
     let reply = tokio::select! {
         biased;
         () = &mut alarm => return Err(expired()),
-        reply = caller.oneshot(call) => reply?,
+        reply = reply => reply?,
     };
     Ok(Reply { frames: Box::pin(Frames { frames: Some(reply.frames), alarm }), ..reply })
 }

@@ -1,13 +1,13 @@
 //! Streams before, at and after the end of their caller's identity, by clocks that jump.
 
+use std::future::{pending, ready};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::{StreamExt as _, stream};
-use tower::service_fn;
 
 use super::*;
-use crate::rpc::{CallPolicy, Message, Messages, Metadata, Method};
+use crate::rpc::{Message, Metadata};
 
 /// Makes a clock of a test's own that shows 1000.
 macro_rules! clock {
@@ -17,21 +17,6 @@ macro_rules! clock {
             $clock.load(Ordering::Relaxed)
         }
     };
-}
-
-fn request(kind: Kind) -> Call {
-    Call {
-        method: Method::new("/shop.Shop/Do").unwrap(),
-        kind,
-        idempotent: false,
-        affinity: None,
-        policy: Arc::new(CallPolicy::new("shop")),
-        metadata: Metadata::new(),
-        deadline: None,
-        encoding: None,
-        accept_encoding: None,
-        messages: Messages::One(Message::default()),
-    }
 }
 
 /// Told when a reply was dropped.
@@ -46,21 +31,16 @@ impl Drop for Guard {
     }
 }
 
-/// Answers with a message a second, without end; or, with `flood`, with one whenever it is asked.
-fn ticking(flood: bool, dropped: &Dropped) -> impl Caller + use<> {
-    let dropped = dropped.clone();
-    service_fn(move |_: Call| {
-        let guard = Guard(dropped.clone());
-        async move {
-            let frames = stream::unfold(guard, move |guard| async move {
-                if !flood {
-                    sleep(Duration::from_secs(1)).await;
-                }
-                Some((Ok(Frame::Message(Message::default())), guard))
-            });
-            Ok(Reply { metadata: Metadata::new(), encoding: None, frames: Box::pin(frames) })
+/// A reply with a message a second, without end; or, with `flood`, with one whenever it is asked.
+fn ticking(flood: bool, dropped: &Dropped) -> Pending {
+    let guard = Guard(dropped.clone());
+    let frames = stream::unfold(guard, move |guard| async move {
+        if !flood {
+            sleep(Duration::from_secs(1)).await;
         }
-    })
+        Some((Ok(Frame::Message(Message::default())), guard))
+    });
+    Box::pin(ready(Ok(Reply { metadata: Metadata::new(), encoding: None, frames: Box::pin(frames) })))
 }
 
 /// How many messages come before the end, which is the identity's.
@@ -90,27 +70,24 @@ async fn a_stream_ends_with_the_identity_of_its_caller() {
             sleep(Duration::from_millis(100)).await;
         }
     });
-    for kind in [Kind::ServerStreaming, Kind::ClientStreaming, Kind::Bidi] {
-        let dropped = Dropped::default();
-        let expiry = Expiry { at: read() + 100, clock: read };
-        let reply = call(ticking(false, &dropped), request(kind), Some(expiry)).await.unwrap();
-        let count = messages(reply).await;
-        assert!((98..=101).contains(&count), "{count}");
-        assert!(*dropped.0.lock().unwrap(), "the call is cancelled");
-    }
+    let dropped = Dropped::default();
+    let expiry = Expiry { at: read() + 100, clock: read };
+    let count = messages(limit(ticking(false, &dropped), Some(expiry)).await.unwrap()).await;
+    assert!((98..=101).contains(&count), "{count}");
+    assert!(*dropped.0.lock().unwrap(), "the call is cancelled");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_ahead_is_noticed_and_one_that_jumps_back_ends_nothing_early() {
     clock!(CLOCK, read);
     let expiry = Expiry { at: 1000 + 3600, clock: read };
-    let reply = call(ticking(false, &Dropped::default()), request(Kind::Bidi), Some(expiry)).await.unwrap();
+    let reply = limit(ticking(false, &Dropped::default()), Some(expiry)).await.unwrap();
     CLOCK.store(1000 + 3600, Ordering::Relaxed);
     assert!(messages(reply).await <= 31);
     CLOCK.store(1000, Ordering::Relaxed);
     let expiry = Expiry { at: 1010, clock: read };
     let mut reply =
-        call(ticking(false, &Dropped::default()), request(Kind::Bidi), Some(expiry)).await.unwrap();
+        limit(ticking(false, &Dropped::default()), Some(expiry)).await.unwrap();
     CLOCK.store(0, Ordering::Relaxed);
     for _ in 0..1000 {
         reply.frames.next().await.unwrap().unwrap();
@@ -124,7 +101,7 @@ async fn a_flood_of_messages_does_not_outlast_it() {
     clock!(CLOCK, read);
     let expiry = Expiry { at: 1001, clock: read };
     let mut reply =
-        call(ticking(true, &Dropped::default()), request(Kind::Bidi), Some(expiry)).await.unwrap();
+        limit(ticking(true, &Dropped::default()), Some(expiry)).await.unwrap();
     reply.frames.next().await.unwrap().unwrap();
     CLOCK.store(1001, Ordering::Relaxed);
     tokio::time::advance(Duration::from_secs(1)).await;
@@ -134,25 +111,12 @@ async fn a_flood_of_messages_does_not_outlast_it() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_has_not_begun_ends_too() {
     clock!(CLOCK, read);
-    let silent = service_fn(|_: Call| std::future::pending::<Result<Reply, Status>>());
-    let waiting =
-        tokio::spawn(call(silent, request(Kind::ServerStreaming), Some(Expiry { at: 1001, clock: read })));
+    let silent = || Box::pin(pending::<Result<Reply, Status>>());
+    let waiting = tokio::spawn(limit(silent(), Some(Expiry { at: 1001, clock: read })));
     tokio::task::yield_now().await;
     CLOCK.store(1001, Ordering::Relaxed);
     assert_eq!(waiting.await.unwrap().unwrap_err().code, Code::Unauthenticated);
     // Nor does one begin that comes too late, as on a socket that was opened in time.
-    let late = call(silent, request(Kind::Bidi), Some(Expiry { at: 1000, clock: read }));
-    assert_eq!(late.await.unwrap_err().code, Code::Unauthenticated);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_with_one_answer_is_left_to_its_timeout() {
-    clock!(CLOCK, read);
-    assert_eq!(CLOCK.load(Ordering::Relaxed), 1000);
-    let expiry = Expiry { at: 0, clock: read };
-    let mut reply =
-        call(ticking(false, &Dropped::default()), request(Kind::Unary), Some(expiry)).await.unwrap();
-    reply.frames.next().await.unwrap().unwrap();
-    let mut reply = call(ticking(false, &Dropped::default()), request(Kind::Bidi), None).await.unwrap();
-    reply.frames.next().await.unwrap().unwrap();
+    let late = limit(silent(), Some(Expiry { at: 1000, clock: read })).await;
+    assert_eq!(late.unwrap_err().code, Code::Unauthenticated);
 }
