@@ -86,8 +86,7 @@ async fn a_clock_that_jumps_ahead_is_noticed_and_one_that_jumps_back_ends_nothin
     assert!(messages(reply).await <= 31);
     CLOCK.store(1000, Ordering::Relaxed);
     let expiry = Expiry { at: 1010, clock: read };
-    let mut reply =
-        limit(ticking(false, &Dropped::default()), Some(expiry)).await.unwrap();
+    let mut reply = limit(ticking(false, &Dropped::default()), Some(expiry)).await.unwrap();
     CLOCK.store(0, Ordering::Relaxed);
     for _ in 0..1000 {
         reply.frames.next().await.unwrap().unwrap();
@@ -100,8 +99,7 @@ async fn a_clock_that_jumps_ahead_is_noticed_and_one_that_jumps_back_ends_nothin
 async fn a_flood_of_messages_does_not_outlast_it() {
     clock!(CLOCK, read);
     let expiry = Expiry { at: 1001, clock: read };
-    let mut reply =
-        limit(ticking(true, &Dropped::default()), Some(expiry)).await.unwrap();
+    let mut reply = limit(ticking(true, &Dropped::default()), Some(expiry)).await.unwrap();
     reply.frames.next().await.unwrap().unwrap();
     CLOCK.store(1001, Ordering::Relaxed);
     tokio::time::advance(Duration::from_secs(1)).await;
