@@ -10,7 +10,7 @@ use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use tower::{Service, ServiceExt as _};
+use tower::Service;
 
 use crate::middleware::access::Admitted;
 use crate::middleware::routed::Routed;
@@ -20,6 +20,8 @@ use crate::route::Captures;
 use crate::rpc::{Caller, Status};
 use crate::telemetry::guard::Draining;
 use crate::upstream::Pool;
+
+use super::resume;
 
 /// A request that a call is to be made for.
 #[derive(Debug)]
@@ -117,7 +119,7 @@ where
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
     admitted.apply(&mut call.metadata);
     target.set_metadata(&mut call.metadata);
-    let reply = Box::pin(caller.oneshot(call));
+    let reply = resume::send(caller, call, &target);
     adapter.encode(reply, target, outcome, draining).await
 }
 
@@ -137,6 +139,6 @@ fn upgrade(
     websocket::upgrade(head, captures, Arc::clone(&target), outcome, move |mut call| {
         admitted.apply(&mut call.metadata);
         target.set_metadata(&mut call.metadata);
-        Box::pin(caller.oneshot(call))
+        resume::send(caller, call, &target)
     })
 }

@@ -28,7 +28,7 @@ use crate::transcode::request;
 
 use super::invalid::{invalid, message_too_large};
 use super::stream_body::PendingReply;
-use super::{Body, Outcome, Target, head, headers};
+use super::{Body, Outcome, Target, event_id, head, headers};
 
 use dialect::Dialect;
 pub use handshake::{admit_origin, is_handshake, method_override, methods, take_token};
@@ -58,7 +58,8 @@ pub fn upgrade(
     if let Some(echo) = echo {
         response.headers_mut().insert(http::header::SEC_WEBSOCKET_PROTOCOL, echo);
     }
-    let bindings = Bindings::new(captures, head.uri.query().unwrap_or_default());
+    let after = event_id::after(&head, &target)?;
+    let bindings = Bindings::new(captures, head.uri.query().unwrap_or_default(), after);
     let alone = bindings.encode(&target, &[], "")?;
     let metadata = headers::from_rest(&head, &target.policy.metadata)?;
     let start = starter(head.headers, metadata, Arc::clone(&target), call);
@@ -100,22 +101,24 @@ fn starter(
 struct Bindings {
     captures: Vec<String>,
     query: String,
+    /// Where a stream goes on, encoded.
+    after: Vec<u8>,
 }
 
 impl Bindings {
-    fn new(captures: &[&str], query: &str) -> Self {
+    fn new(captures: &[&str], query: &str, after: Vec<u8>) -> Self {
         let query = if method_override(query).is_some() {
             let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("method=")).collect();
             kept.join("&")
         } else {
             query.to_owned()
         };
-        Self { captures: captures.iter().map(|&text| text.to_owned()).collect(), query }
+        Self { captures: captures.iter().map(|&text| text.to_owned()).collect(), query, after }
     }
 
     /// Nothing: what the messages after the first have.
     const fn none() -> Self {
-        Self { captures: Vec::new(), query: String::new() }
+        Self { captures: Vec::new(), query: String::new(), after: Vec::new() }
     }
 
     /// A message of the client.
@@ -128,7 +131,8 @@ impl Bindings {
         } else {
             plan.encode(&target.codec, parts, &policy.read, &policy.query)
         };
-        let message = message.map_err(|error| invalid(error, plan.body_name()))?;
+        let mut message = message.map_err(|error| invalid(error, plan.body_name()))?;
+        message.extend_from_slice(&self.after);
         if message.len() > policy.message_limit {
             return Err(message_too_large(policy.message_limit));
         }
