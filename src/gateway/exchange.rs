@@ -22,6 +22,8 @@ use crate::rpc::{Caller, Status};
 use crate::telemetry::guard::Draining;
 use crate::upstream::Pool;
 
+use super::resume;
+
 /// A request that a call is to be made for.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -88,8 +90,6 @@ async fn answer(request: Routed<Found>, pool: Pool) -> Result<Response<Body>, St
     }
     exchange(client, (head, body), &captures, target, admitted, outcome, pool).await
 }
-
-use super::resume;
 
 /// Serves a call.
 ///
