@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
+use tokio::sync::watch;
 
 pub use explain::Explanation;
 pub use routes::RouteRow;
@@ -36,7 +37,7 @@ use crate::config::model::Config;
 use crate::config::problem::Problem;
 use crate::middleware::rate_limit::buckets::Buckets;
 use crate::telemetry::access_log::AccessLog;
-use crate::upstream;
+use crate::upstream::{self, Pool, UpstreamReport};
 use issuers::Issuers;
 use snapshot::Snapshot;
 
@@ -53,6 +54,10 @@ pub struct Gateway {
     issuers: Issuers,
     /// Whom `rate_limit` counts, for all workers and snapshots together.
     buckets: Arc<Buckets>,
+    /// The connections of each worker, for those who ask.
+    pools: Mutex<Vec<Pool>>,
+    /// The number of the current snapshot, for workers that have nothing else to do.
+    generation: watch::Sender<u64>,
 }
 
 /// What a reload did.
@@ -84,6 +89,8 @@ impl Gateway {
                 calls: upstream::Shared::default(),
                 issuers,
                 buckets: Arc::default(),
+                pools: Mutex::default(),
+                generation: watch::Sender::new(1),
             }),
             warnings,
         ))
@@ -102,6 +109,7 @@ impl Gateway {
         let generation = if changed { snapshot.generation } else { before.generation };
         if changed {
             self.current.store(Arc::new(snapshot));
+            self.generation.send_replace(generation);
         }
         Ok(Reloaded { generation, changed, warnings, routes })
     }
@@ -122,6 +130,13 @@ impl Gateway {
     #[must_use]
     pub fn routes(&self) -> Vec<RouteRow> {
         self.current.load().routes.rows()
+    }
+
+    /// What can be seen of the upstreams, of all workers together.
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<UpstreamReport> {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        UpstreamReport::together(pools.iter().map(Pool::report))
     }
 
     /// What would become of a request: which route matches and why, or which came close.
@@ -147,6 +162,13 @@ impl Gateway {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.issuers.are_settled()
+    }
+
+    /// The connections of one more worker, which are then reported, too.
+    fn pool(&self) -> Pool {
+        let pool = Pool::sharing(&self.calls);
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).push(pool.clone());
+        pool
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

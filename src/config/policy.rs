@@ -9,6 +9,7 @@ mod access;
 mod cors;
 mod event;
 mod group;
+mod hedge;
 mod metadata;
 mod rate_limit;
 mod resume;
@@ -28,6 +29,8 @@ use cors::CorsKeys;
 pub use cors::{Cors, OriginPattern, Origins};
 pub use event::{EventField, EventName};
 use group::group;
+pub use hedge::Hedge;
+use hedge::HedgeChoice;
 use metadata::MetadataKeys;
 pub use metadata::{Fixed, FixedValue, Metadata, Names, Profile};
 use rate_limit::RateLimitKeys;
@@ -66,6 +69,7 @@ pub struct PolicyKeys {
     pub stream_headers_after: Option<Located<Duration>>,
     pub limits: LimitKeys,
     pub retry: RetryChoice,
+    pub hedge: HedgeChoice,
     pub resume: ResumeKeys,
     pub json: JsonKeys,
     pub query: QueryKeys,
@@ -93,6 +97,8 @@ pub struct Policy {
     pub limits: Limits,
     /// How calls are sent again; `None`: not at all.
     pub retry: Option<Retry>,
+    /// How slow calls are sent further times; `None`: not at all.
+    pub hedge: Option<Hedge>,
     /// How streams go on after their upstream died; `None`: not at all.
     pub resume: Option<Resume>,
     pub json: Json,
@@ -217,6 +223,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
             .map_or(DEFAULT_HEADERS_AFTER, |after| after.value),
         limits: Limits::resolve(levels, |keys| &keys.limits),
         retry: retry::resolve(levels),
+        hedge: hedge::resolve(levels),
         resume: resume::resolve(levels),
         json: Json::resolve(levels, |keys| &keys.json),
         query: Query::resolve(levels, |keys| &keys.query),
@@ -247,6 +254,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     ];
     rows.extend(policy.limits.effective("limits", levels, |keys| &keys.limits));
     rows.extend(retry::effective(policy.retry.as_ref(), levels));
+    rows.extend(hedge::effective(policy.hedge.as_ref(), levels));
     rows.extend(resume::effective(policy.resume.as_ref(), levels));
     rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
@@ -317,6 +325,7 @@ impl PolicyKeys {
             stream_headers_after: table.located("stream_headers_after", Duration::read),
             limits: LimitKeys::read(table, "limits"),
             retry: RetryChoice::read(table),
+            hedge: HedgeChoice::read(table),
             resume: ResumeKeys::read(table),
             json: JsonKeys::read(table, "json"),
             query: QueryKeys::read(table, "query"),

@@ -36,5 +36,6 @@ mod resume;
 mod routing;
 mod streams;
 mod upstream;
+mod upstreams;
 mod websocket;
 mod issuers;

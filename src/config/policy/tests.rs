@@ -22,6 +22,7 @@ fn defaults_are_those_of_the_reference() {
         "retry.max_backoff = \"250ms\"",
         "retry.per_attempt = \"none\"",
         "retry.idempotent = \"derived\"",
+        "hedge = false",
         "resume = false",
         "json.int64 = \"string\"",
         "json.enums = \"name\"",

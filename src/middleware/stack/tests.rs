@@ -72,11 +72,13 @@ fn question(head: &http::request::Parts) -> Call {
             idle: None,
             age: None,
             retry: None,
+            hedge: None,
         }),
         metadata: Metadata::new(),
         deadline: None,
         encoding: None,
         accept_encoding: None,
+        attempt: None,
         messages: Messages::One(Message::from(Bytes::copy_from_slice(head.uri.path().as_bytes()))),
     }
 }
