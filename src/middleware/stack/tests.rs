@@ -14,7 +14,7 @@ use crate::middleware::routed::{Guarded, RoutePolicy, Routed};
 use crate::protocol::adapter::Refusal;
 use crate::protocol::{Body, Client, Outcome};
 use crate::rpc::{
-    Call, CallPolicy, Caller, Code, Kind, Message, Messages, Metadata, Method, Origin, Reply, Status,
+    Attempt, Call, CallPolicy, Caller, Code, Kind, Message, Messages, Metadata, Method, Origin, Reply, Status,
 };
 
 /// Asks a service behind a [`Caller`] about every request.
@@ -78,7 +78,7 @@ fn question(head: &http::request::Parts) -> Call {
         deadline: None,
         encoding: None,
         accept_encoding: None,
-        attempt: None,
+        attempt: Attempt::default(),
         messages: Messages::One(Message::from(Bytes::copy_from_slice(head.uri.path().as_bytes()))),
     }
 }
