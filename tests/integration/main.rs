@@ -28,6 +28,7 @@ mod metadata;
 mod operation;
 mod partial;
 mod peers;
+mod product;
 mod reflection;
 mod reload;
 mod rest;
