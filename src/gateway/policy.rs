@@ -177,6 +177,7 @@ fn target_policy(policy: &Policy, upstream: &Upstream, kind: Kind, secrets: &Sec
             message_limit: policy.websocket.message,
             frame_limit: policy.websocket.frame.min(policy.websocket.message),
             idle_ping: policy.websocket.idle_ping.0,
+            cookie: policy.websocket.cookie.0.clone(),
         },
         metadata: metadata_policy(&policy.metadata, secrets),
         affinity: match &upstream.balance.value {

@@ -25,7 +25,7 @@ use super::Gateway;
 use super::credentials;
 use super::dispatch::{Dispatch, Incoming};
 use super::exchange::Exchange;
-use super::resolve::{Resolution, resolve};
+use super::resolve::{Resolution, Resolved, resolve};
 use super::snapshot::Snapshot;
 
 /// Answers requests on the thread that it was made on; clones share its connections.
@@ -101,6 +101,9 @@ impl Service<Request<AxumBody>> for Serve {
             websocket::take_token(&mut head.headers);
         }
         let Resolution { policy, resolved } = resolve(&snapshot.routes, client, &head);
+        if let (Client::WebSocket, Resolved::Call { target, .. }) = (client, &resolved) {
+            websocket::take_cookie(&mut head.headers, target);
+        }
         credentials::take(&policy.access, &mut head);
         let refusal = Refusal::of(&head, &Arc::new(Outcome::new(client)), &snapshot.codec);
         let rest = Incoming { resolved, body };

@@ -245,7 +245,7 @@ pub struct SsePolicy {
 }
 
 /// What a WebSocket needs to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[cfg_attr(test, derive(Default))]
 pub struct WebSocketPolicy {
     /// The largest message of a client, in bytes.
@@ -254,4 +254,6 @@ pub struct WebSocketPolicy {
     pub frame_limit: usize,
     /// After how much silence a client is pinged, and how long it has to answer.
     pub idle_ping: Duration,
+    /// The cookie whose value counts as the caller's token.
+    pub cookie: Option<Arc<str>>,
 }

@@ -273,7 +273,7 @@ async fn streams_end_when_their_callers_token_does() {
         "{}",
         lines.text()
     );
-    assert!(!array.complete && array.text() == "[{\"name\":\"a\"}", "{}", array.text());
+    assert!(!array.complete && array.text().starts_with("[{\"name\":\"a\"}"), "{}", array.text());
     for grpc in [grpc, bidi] {
         assert_eq!(grpc.messages().len(), 1);
         let status = grpc.grpc().unwrap_err();

@@ -36,6 +36,7 @@ mod reload;
 mod rest;
 mod resilience;
 mod resume;
+mod restarts;
 mod routing;
 mod streams;
 mod upstream;
