@@ -14,6 +14,7 @@ mod support;
 
 mod auth;
 mod check;
+mod compression;
 mod cors;
 mod errors;
 mod events;
