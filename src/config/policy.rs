@@ -186,6 +186,8 @@ group! {
     WebSocketKeys => WebSocket, Shape::WebSocket {
         /// Bytes of one message of a client.
         message: usize = 1 << 20;
+        /// Bytes of one frame of a client; a message may come in any number of them.
+        frame: usize = 256 << 10;
         /// After how long without a sign of the client it is pinged; as long again has it to answer.
         idle_ping: Interval = Interval(Duration::from_secs(20));
         /// Origins of pages that may connect, besides those of the gateway's own host.

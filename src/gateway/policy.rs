@@ -156,6 +156,7 @@ fn target_policy(policy: &Policy, upstream: &Upstream, kind: Kind, secrets: &Sec
         },
         websocket: WebSocketPolicy {
             message_limit: policy.websocket.message,
+            frame_limit: policy.websocket.frame.min(policy.websocket.message),
             idle_ping: policy.websocket.idle_ping.0,
             origins: policy.websocket.origins.0.clone().into(),
         },

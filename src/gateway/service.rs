@@ -186,7 +186,7 @@ fn admit(access: &Access, client: Client, head: &Parts, target: &Target) -> Resu
         Client::Grpc => {}
         // A page opens any socket, with its cookies and without a preflight.
         Client::WebSocket => websocket::admit_origin(head, target)?,
-        Client::Rest => cors::check_cookies(&access.cors, head)?,
+        Client::Rest | Client::EventSource => cors::check_cookies(&access.cors, head)?,
     }
     access.admit(head)
 }

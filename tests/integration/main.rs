@@ -26,6 +26,7 @@ mod metadata;
 mod operation;
 mod partial;
 mod peers;
+mod product;
 mod reflection;
 mod reload;
 mod rest;

@@ -43,6 +43,7 @@ fn defaults_are_those_of_the_reference() {
         "sse.event = \"message\"",
         "sse.event_field = false",
         "websocket.message = \"1MiB\"",
+        "websocket.frame = \"256KiB\"",
         "websocket.idle_ping = \"20s\"",
         "websocket.origins = []",
         "metadata.request = []",
