@@ -13,6 +13,7 @@
 mod support;
 
 mod auth;
+mod cancellation;
 mod check;
 mod compression;
 mod cors;
