@@ -13,11 +13,13 @@
 mod support;
 
 mod auth;
+mod chaos;
 mod check;
 mod compression;
 mod cors;
 mod errors;
 mod events;
+mod faults;
 mod forms;
 mod grpc;
 mod hostile;
