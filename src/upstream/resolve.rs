@@ -33,13 +33,16 @@ pub async fn watch(
     around: Arc<Surroundings>,
     found: impl FnMut(Result<Vec<SocketAddr>, String>) -> bool,
 ) {
-    let lookup = async || lookup_host((name.as_str(), port)).await.map(Iterator::collect);
+    let lookup = || {
+        let name = name.clone();
+        async move { lookup_host((name, port)).await.map(Iterator::collect) }
+    };
     let period = || around.spec.load().timers.resolve.mul_f64(around.random.between(0.9, 1.1));
     repeat(lookup, around.lost.subscribe(), period, found).await;
 }
 
-async fn repeat(
-    lookup: impl AsyncFn() -> io::Result<Vec<SocketAddr>>,
+async fn repeat<F: Future<Output = io::Result<Vec<SocketAddr>>>>(
+    lookup: impl Fn() -> F,
     mut lost: watch::Receiver<()>,
     period: impl Fn() -> Duration,
     mut found: impl FnMut(Result<Vec<SocketAddr>, String>) -> bool,
@@ -54,7 +57,11 @@ async fn repeat(
 /// An answer in a form that can be compared; none at all is no answer.
 fn read(answer: Result<io::Result<Vec<SocketAddr>>, Elapsed>) -> Result<Vec<SocketAddr>, String> {
     let answer = answer.map_err(|_| format!("no answer within {LOOKUP:?}"))?;
-    let mut addresses = answer.map_err(|error| error.to_string())?;
+    few(answer.map_err(|error| error.to_string())?)
+}
+
+/// Addresses in order, each once, and not too many.
+fn few(mut addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, String> {
     if addresses.is_empty() {
         return Err("the name has no addresses".to_owned());
     }
@@ -84,9 +91,14 @@ mod tests {
         let (count, start) = (answers.len(), Instant::now());
         let answers = RefCell::new(answers.into_iter());
         let (mut found, losing) = (Vec::new(), watch::Sender::new(()));
-        let lookup = async || match answers.borrow_mut().next() {
-            Some(answer) => answer,
-            None => std::future::pending().await,
+        let lookup = || {
+            let answer = answers.borrow_mut().next();
+            async move {
+                match answer {
+                    Some(answer) => answer,
+                    None => std::future::pending().await,
+                }
+            }
         };
         let loses = async {
             if let Some(at) = lost {
@@ -137,7 +149,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_resolver_that_hangs_is_an_answer_too() {
         let found = RefCell::new(Vec::new());
-        let lookup = async || std::future::pending().await;
+        let lookup = std::future::pending;
         let lost = watch::Sender::new(());
         let period = || Duration::from_secs(30);
         repeat(lookup, lost.subscribe(), period, |answer| {
@@ -146,5 +158,14 @@ mod tests {
         })
         .await;
         assert_eq!(found.into_inner(), [Err("no answer within 5s".to_owned())]);
+    }
+
+    #[test]
+    fn n08_a_thousand_addresses_are_cut_and_none_is_a_failure() {
+        let many = (0..1000_u16).rev().map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
+        let few_of_them = few(many).unwrap();
+        assert_eq!(few_of_them.len(), ADDRESSES);
+        assert!(few_of_them.is_sorted(), "the same ones whatever the order of the answer");
+        assert!(few(Vec::new()).is_err());
     }
 }

@@ -14,11 +14,13 @@ mod support;
 
 mod auth;
 mod cancellation;
+mod chaos;
 mod check;
 mod compression;
 mod cors;
 mod errors;
 mod events;
+mod faults;
 mod forms;
 mod grpc;
 mod hostile;
