@@ -7,6 +7,7 @@
 
 mod access;
 mod compression;
+mod cookie;
 mod cors;
 mod event;
 mod group;
@@ -26,6 +27,7 @@ use access::RequireKeys;
 pub use access::{AuthChoice, Claims, Require};
 use compression::CompressionKeys;
 pub use compression::{Compression, RequestCompression};
+pub use cookie::CookieName;
 use cors::CorsKeys;
 pub use cors::{Cors, OriginPattern, Origins};
 pub use event::{EventField, EventName};
@@ -192,6 +194,8 @@ group! {
         idle_ping: Interval = Interval(Duration::from_secs(20));
         /// Origins of pages that may connect, besides those of the gateway's own host.
         origins: Origins = Origins::default();
+        /// The cookie whose value counts as the caller's token, where the request says its origin.
+        cookie: CookieName = CookieName::default();
     }
 }
 
