@@ -44,6 +44,7 @@ fn policy() -> TargetPolicy {
             message_limit: 1 << 20,
             frame_limit: 256 << 10,
             idle_ping: Duration::from_secs(20),
+            ..WebSocketPolicy::default()
         },
         ..TargetPolicy::default()
     }
