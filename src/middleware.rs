@@ -5,6 +5,7 @@ pub mod access_log;
 pub mod api_key;
 pub mod cors;
 mod credential;
+pub mod headers;
 pub mod identity;
 pub mod jwt;
 pub mod proof;

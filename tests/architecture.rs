@@ -51,6 +51,7 @@ const SHARED: &[&str] = &[
     "json_error",
     "outcome",
     "stream_body",
+    "success",
     "target",
 ];
 

@@ -19,6 +19,7 @@ mod errors;
 mod events;
 mod forms;
 mod grpc;
+mod headers;
 mod hostile;
 mod init;
 mod limits;
