@@ -10,6 +10,7 @@ mod cors;
 mod event;
 mod group;
 mod headers;
+mod hedge;
 mod metadata;
 mod rate_limit;
 mod resume;
@@ -34,6 +35,8 @@ pub use cors::{Cors, OriginPattern, Origins};
 pub use event::{EventField, EventName};
 use group::group;
 pub use headers::{HeaderEdits, HeaderKeys, HeaderSource, Headers};
+pub use hedge::Hedge;
+use hedge::HedgeChoice;
 use metadata::MetadataKeys;
 pub use metadata::{Fixed, FixedValue, Metadata, Names, Profile};
 use rate_limit::RateLimitKeys;
@@ -74,6 +77,7 @@ pub struct PolicyKeys {
     pub stream_headers_after: Option<Located<Duration>>,
     pub limits: LimitKeys,
     pub retry: RetryChoice,
+    pub hedge: HedgeChoice,
     pub resume: ResumeKeys,
     pub json: JsonKeys,
     pub query: QueryKeys,
@@ -103,6 +107,8 @@ pub struct Policy {
     pub limits: Limits,
     /// How calls are sent again; `None`: not at all.
     pub retry: Option<Retry>,
+    /// How slow calls are sent further times; `None`: not at all.
+    pub hedge: Option<Hedge>,
     /// How streams go on after their upstream died; `None`: not at all.
     pub resume: Option<Resume>,
     pub json: Json,
@@ -197,6 +203,8 @@ group! {
     WebSocketKeys => WebSocket, Shape::WebSocket {
         /// Bytes of one message of a client.
         message: usize = 1 << 20;
+        /// Bytes of one frame of a client; a message may come in any number of them.
+        frame: usize = 256 << 10;
         /// After how long without a sign of the client it is pinged; as long again has it to answer.
         idle_ping: Interval = Interval(Duration::from_secs(20));
         /// Origins of pages that may connect, besides those of the gateway's own host.
@@ -229,6 +237,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
             .map_or(DEFAULT_HEADERS_AFTER, |after| after.value),
         limits: Limits::resolve(levels, |keys| &keys.limits),
         retry: retry::resolve(levels),
+        hedge: hedge::resolve(levels),
         resume: resume::resolve(levels),
         json: Json::resolve(levels, |keys| &keys.json),
         query: Query::resolve(levels, |keys| &keys.query),
@@ -261,6 +270,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     ];
     rows.extend(policy.limits.effective("limits", levels, |keys| &keys.limits));
     rows.extend(retry::effective(policy.retry.as_ref(), levels));
+    rows.extend(hedge::effective(policy.hedge.as_ref(), levels));
     rows.extend(resume::effective(policy.resume.as_ref(), levels));
     rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
@@ -339,6 +349,7 @@ impl PolicyKeys {
             stream_headers_after: table.located("stream_headers_after", Duration::read),
             limits: LimitKeys::read(table, "limits"),
             retry: RetryChoice::read(table),
+            hedge: HedgeChoice::read(table),
             resume: ResumeKeys::read(table),
             json: JsonKeys::read(table, "json"),
             query: QueryKeys::read(table, "query"),

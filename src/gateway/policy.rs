@@ -8,8 +8,8 @@ use http::HeaderName;
 use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
     AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldName, FieldNames, HeaderEdits,
-    HeaderSource, Idempotent, Int64Form, Metadata, Policy, PolicyKeys, Profile, Resume, Retry, StreamForm,
-    Success, Unknown, auth_statement, location_at, open_credentials, rate_scope, resolve,
+    HeaderSource, Hedge, Idempotent, Int64Form, Metadata, Policy, PolicyKeys, Profile, Resume, Retry,
+    StreamForm, Success, Unknown, auth_statement, location_at, open_credentials, rate_scope, resolve,
 };
 use crate::config::problem::{Located, Location, Problem};
 use crate::middleware::access::Access;
@@ -178,7 +178,9 @@ fn call_policy(policy: &Policy, upstream: &Arc<str>) -> CallPolicy {
         streams: policy.limits.streams.0,
         idle: policy.limits.idle.duration(),
         age: policy.limits.age.duration(),
-        retry: policy.retry.as_ref().map(Retry::for_calls),
+        // Copies of a call that each were retried would be too many (gRFC A6 allows one of the two).
+        retry: policy.retry.as_ref().filter(|_| policy.hedge.is_none()).map(Retry::for_calls),
+        hedge: policy.hedge.as_ref().map(Hedge::for_calls),
     }
 }
 
@@ -201,6 +203,7 @@ fn target_policy(policy: &Policy, upstream: &Upstream, kind: Kind, secrets: &Sec
         },
         websocket: WebSocketPolicy {
             message_limit: policy.websocket.message,
+            frame_limit: policy.websocket.frame.min(policy.websocket.message),
             idle_ping: policy.websocket.idle_ping.0,
         },
         metadata: metadata_policy(&policy.metadata, secrets),

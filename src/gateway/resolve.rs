@@ -45,7 +45,7 @@ pub(super) fn resolve(routes: &RouteTable, client: Client, head: &Parts) -> Reso
     let found = match client {
         Client::Grpc => native(routes, head.uri.path()),
         Client::WebSocket => socket(routes, head, host(&head.uri, &head.headers).as_deref()),
-        Client::Rest => {
+        Client::Rest | Client::EventSource => {
             let (path, host) = (head.uri.path(), host(&head.uri, &head.headers));
             match preflight(routes, head, path, host.as_deref()) {
                 Some(resolution) => Ok(resolution),

@@ -25,6 +25,7 @@ use super::Gateway;
 use super::dispatch::{Dispatch, Incoming};
 use super::exchange::Exchange;
 use super::resolve::{Resolution, resolve};
+use super::snapshot::Snapshot;
 
 /// Answers requests on the thread that it was made on; clones share its connections.
 #[derive(Clone)]
@@ -32,10 +33,12 @@ pub struct Worker(Edge<Serve>);
 
 impl Worker {
     pub(super) fn new(gateway: Arc<Gateway>, access_log: AccessLog) -> Self {
-        let pool = Pool::sharing(&gateway.calls);
+        let pool = gateway.pool();
         let calls = stack::calls(Exchange::new(pool.clone()), &gateway.buckets);
         let answers = stack::answers(Dispatch::new(calls));
         let serve = Serve { gateway, pool, reconciled: Arc::new(AtomicU64::new(0)), answers };
+        serve.snapshot();
+        tokio::spawn(serve.clone().follow());
         Self(stack::edge(serve, access_log))
     }
 }
@@ -90,10 +93,7 @@ impl Service<Request<AxumBody>> for Serve {
     }
 
     fn call(&mut self, request: Request<AxumBody>) -> Self::Future {
-        let snapshot = self.gateway.snapshot();
-        if self.reconciled.swap(snapshot.generation, Ordering::Relaxed) != snapshot.generation {
-            self.pool.reconcile(&snapshot.upstreams);
-        }
+        let snapshot = self.snapshot();
         let client = detect::detect(&request);
         let (mut head, body) = request.into_parts();
         if client == Client::WebSocket {
@@ -103,5 +103,25 @@ impl Service<Request<AxumBody>> for Serve {
         let refusal = Refusal::of(&head, &Arc::new(Outcome::new(client)), &snapshot.codec);
         let rest = Incoming { resolved, body };
         self.answers.call(Routed { head, policy, refusal, admitted: Admitted::default(), rest })
+    }
+}
+
+impl Serve {
+    /// The current snapshot, with the pool in line with it.
+    fn snapshot(&self) -> Arc<Snapshot> {
+        let snapshot = self.gateway.snapshot();
+        if self.reconciled.swap(snapshot.generation, Ordering::Relaxed) != snapshot.generation {
+            self.pool.reconcile(&snapshot.upstreams);
+        }
+        snapshot
+    }
+
+    /// Takes each new snapshot, so that a worker without requests is connected, too. Ends with the
+    /// worker's runtime.
+    async fn follow(self) {
+        let mut generation = self.gateway.generation.subscribe();
+        while generation.changed().await.is_ok() {
+            self.snapshot();
+        }
     }
 }

@@ -54,6 +54,6 @@ fn check<T>(request: &Routed<T>) -> Result<(), Status> {
         Client::Grpc => Ok(()),
         // A page opens any socket, with its cookies and without a preflight.
         Client::WebSocket => websocket::admit_origin(&request.head, &request.policy.websocket_origins),
-        Client::Rest => cors::check_cookies(&request.policy.cors, &request.head),
+        Client::Rest | Client::EventSource => cors::check_cookies(&request.policy.cors, &request.head),
     }
 }

@@ -14,7 +14,7 @@ use crate::middleware::routed::{Guarded, RoutePolicy, Routed};
 use crate::protocol::adapter::Refusal;
 use crate::protocol::{Body, Client, Outcome};
 use crate::rpc::{
-    Call, CallPolicy, Caller, Code, Kind, Message, Messages, Metadata, Method, Origin, Reply, Status,
+    Attempt, Call, CallPolicy, Caller, Code, Kind, Message, Messages, Metadata, Method, Origin, Reply, Status,
 };
 
 /// Asks a service behind a [`Caller`] about every request.
@@ -64,19 +64,12 @@ fn question(head: &http::request::Parts) -> Call {
         kind: Kind::Unary,
         idempotent: true,
         affinity: None,
-        policy: Arc::new(CallPolicy {
-            upstream: "auth".into(),
-            message_limit: 4096,
-            in_flight: 1,
-            streams: 1,
-            idle: None,
-            age: None,
-            retry: None,
-        }),
+        policy: Arc::new(CallPolicy::new("auth")),
         metadata: Metadata::new(),
         deadline: None,
         encoding: None,
         accept_encoding: None,
+        attempt: Attempt::default(),
         messages: Messages::One(Message::from(Bytes::copy_from_slice(head.uri.path().as_bytes()))),
     }
 }
