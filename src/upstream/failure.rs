@@ -21,6 +21,8 @@ pub struct Failure {
     /// What the client is told when the call is not sent again.
     pub status: Status,
     pub cause: Cause,
+    /// Whether the connection failed, and with it all calls that were on it.
+    pub of_connection: bool,
 }
 
 /// Who ended an attempt.
@@ -38,12 +40,14 @@ impl Failure {
     /// The failure of a stream that was open.
     pub fn of(error: &h2::Error) -> Self {
         let cause = if is_unprocessed(error) { Cause::Unprocessed } else { Cause::Answered };
-        Self { status: status(error), cause }
+        let of_connection = error.is_io() || error.is_go_away();
+        Self { status: status(error), cause, of_connection }
     }
 
     /// A connection took no stream, with or without a reason: nothing was sent.
     pub fn not_sent(error: Option<&h2::Error>) -> Self {
-        let unprocessed = |status| Self { status, cause: Cause::Unprocessed };
+        let unprocessed =
+            |status| Self { cause: Cause::Unprocessed, of_connection: true, ..Self::from(status) };
         match error {
             None => unprocessed(unavailable("UPSTREAM_CONNECTION_LOST", "the connection was closed")),
             Some(error) if error.is_io() || error.is_go_away() => unprocessed(status(error)),
@@ -64,7 +68,8 @@ impl Failure {
 
     /// The upstream has fallen silent, while others have not.
     pub fn silent() -> Self {
-        Self::left(unavailable("UPSTREAM_SILENT", "the upstream does not respond"))
+        let status = unavailable("UPSTREAM_SILENT", "the upstream does not respond");
+        Self { of_connection: true, ..Self::left(status) }
     }
 
     /// The time for one attempt is over.
@@ -73,13 +78,13 @@ impl Failure {
     }
 
     const fn left(status: Status) -> Self {
-        Self { status: status.with_again(Again::Left), cause: Cause::Left }
+        Self { status: status.with_again(Again::Left), cause: Cause::Left, of_connection: false }
     }
 }
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Self { status, cause: Cause::Answered }
+        Self { status, cause: Cause::Answered, of_connection: false }
     }
 }
 

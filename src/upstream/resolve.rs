@@ -43,7 +43,11 @@ pub async fn watch(
 async fn lookup(name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     let answer = timeout(LOOKUP, lookup_host((name, port))).await;
     let answer = answer.map_err(|_| format!("no answer within {LOOKUP:?}"))?;
-    let mut addresses: Vec<_> = answer.map_err(|error| error.to_string())?.collect();
+    few(answer.map_err(|error| error.to_string())?.collect())
+}
+
+/// Addresses in order, each once, and not too many.
+fn few(mut addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, String> {
     if addresses.is_empty() {
         return Err("the name has no addresses".to_owned());
     }
@@ -56,6 +60,15 @@ async fn lookup(name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn n08_a_thousand_addresses_are_cut_and_none_is_a_failure() {
+        let many = (0..1000_u16).rev().map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
+        let few_of_them = few(many).unwrap();
+        assert_eq!(few_of_them.len(), ADDRESSES);
+        assert!(few_of_them.is_sorted(), "the same ones whatever the order of the answer");
+        assert!(few(Vec::new()).is_err());
+    }
 
     #[tokio::test]
     async fn names_become_sorted_addresses() {

@@ -13,10 +13,12 @@
 mod support;
 
 mod auth;
+mod chaos;
 mod check;
 mod cors;
 mod errors;
 mod events;
+mod faults;
 mod forms;
 mod grpc;
 mod headers;
