@@ -17,6 +17,7 @@ mod form;
 mod event_id;
 mod invalid;
 pub mod stream_body;
+pub mod success;
 mod rest;
 mod rest_stream;
 mod sse;

@@ -17,6 +17,7 @@ mod distinct;
 pub mod field_text;
 pub mod form;
 pub mod http_body;
+pub mod location;
 mod json_reader;
 mod json_writer;
 mod mask;

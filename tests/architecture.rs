@@ -52,6 +52,7 @@ const SHARED: &[&str] = &[
     "json_error",
     "outcome",
     "stream_body",
+    "success",
     "target",
 ];
 

@@ -11,16 +11,21 @@ mod cookie;
 mod cors;
 mod event;
 mod group;
+mod headers;
 mod hedge;
 mod metadata;
 mod rate_limit;
 mod resume;
 mod retry;
+mod success;
 mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+
+use super::auth::Reference;
 use super::model::{Config, Route, Upstream};
 use super::problem::{Located, Location};
 use super::table::Table;
@@ -34,6 +39,7 @@ use cors::CorsKeys;
 pub use cors::{Cors, OriginPattern, Origins};
 pub use event::{EventField, EventName};
 use group::group;
+pub use headers::{HeaderEdits, HeaderKeys, HeaderSource, Headers};
 pub use hedge::Hedge;
 use hedge::HedgeChoice;
 use metadata::MetadataKeys;
@@ -44,6 +50,8 @@ use resume::ResumeKeys;
 pub use resume::{FieldName, Resume};
 use retry::RetryChoice;
 pub use retry::{Idempotent, Retry};
+use success::SuccessKeys;
+pub use success::{EmptyForm, LocationPart, LocationTemplate, Success};
 use value::PolicyValue;
 pub use value::{
     Count, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Int64Form, Interval, StreamForm,
@@ -87,6 +95,8 @@ pub struct PolicyKeys {
     pub require: RequireKeys,
     pub cors: CorsKeys,
     pub rate_limit: RateLimitKeys,
+    pub headers: HeaderKeys,
+    pub success: SuccessKeys,
 }
 
 /// The policy of one method (or of one route to it), every default filled in.
@@ -124,6 +134,10 @@ pub struct Policy {
     pub cors: Cors,
     /// How often somebody may call.
     pub rate_limit: RateLimit,
+    /// What is added to and taken from calls and answers.
+    pub headers: Headers,
+    /// What answers that went well say besides their content.
+    pub success: Success,
 }
 
 group! {
@@ -246,6 +260,8 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         require: Require::resolve(levels, |keys| &keys.require),
         cors: Cors::resolve(levels, |keys| &keys.cors),
         rate_limit: RateLimit::resolve(levels, |keys| &keys.rate_limit),
+        headers: Headers::resolve(levels),
+        success: Success::resolve(levels, |keys| &keys.success),
     }
 }
 
@@ -278,6 +294,8 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     rows.extend(policy.require.effective("require", levels, |keys| &keys.require));
     rows.extend(policy.cors.effective("cors", levels, |keys| &keys.cors));
     rows.extend(policy.rate_limit.effective("rate_limit", levels, |keys| &keys.rate_limit));
+    rows.extend(headers::effective(levels));
+    rows.extend(policy.success.effective("success", levels, |keys| &keys.success));
     rows
 }
 
@@ -292,6 +310,12 @@ pub fn auth_statement<'k>(levels: &[&'k PolicyKeys]) -> Option<&'k Located<AuthC
 pub fn rate_scope(levels: &[&PolicyKeys]) -> Option<Arc<str>> {
     let setting = levels.iter().find(|keys| keys.rate_limit.rate.is_some())?;
     Some(Arc::clone(&setting.scope))
+}
+
+/// Where `success.location` is set, if it is.
+#[must_use]
+pub fn location_at(levels: &[&PolicyKeys]) -> Option<Location> {
+    nearest(levels, |keys| &keys.success.location).map(|location| location.at.clone())
 }
 
 /// Where credentials are allowed to pages of any origin, if the levels do so.
@@ -350,18 +374,35 @@ impl PolicyKeys {
             require: RequireKeys::read(table, "require"),
             cors: CorsKeys::read(table, "cors"),
             rate_limit: RateLimitKeys::read(table, "rate_limit"),
+            headers: HeaderKeys::read(table),
+            success: SuccessKeys::read(table, "success"),
         }
     }
 }
 
 impl Config {
-    /// What every level gives to calls as metadata.
-    pub fn fixed_metadata(&self) -> impl Iterator<Item = &Fixed> {
+    /// The policy keys of every level.
+    fn all_levels(&self) -> impl Iterator<Item = &PolicyKeys> {
         let upstreams = self.upstreams.iter().map(|upstream| &upstream.policy);
         let policies = self.policies.iter().map(|policy| &policy.policy);
         let routes = self.routes.iter().map(|route| &route.policy);
-        let all = [&self.defaults].into_iter().chain(upstreams).chain(policies).chain(routes);
-        all.filter_map(|keys| keys.metadata.set.as_ref()).map(|set| &set.value)
+        [&self.defaults].into_iter().chain(upstreams).chain(policies).chain(routes)
+    }
+
+    /// What policy keys of any level have to be read from elsewhere.
+    pub fn policy_references(&self) -> impl Iterator<Item = &Located<Reference>> {
+        self.all_levels().flat_map(|keys| {
+            let fixed = keys.metadata.set.iter().flat_map(|set| set.value.references());
+            fixed.chain(keys.headers.references())
+        })
+    }
+
+    /// Names of metadata that the configuration gives to calls of any level.
+    pub fn given_metadata(&self) -> impl Iterator<Item = &HeaderName> {
+        self.all_levels().flat_map(|keys| {
+            let fixed = keys.metadata.set.iter().flat_map(|set| set.value.0.iter().map(|(name, _)| name));
+            fixed.chain(keys.headers.written())
+        })
     }
 
     /// The levels of policy keys of a method, given by its full name (`pkg.Service.Method`), the nearest

@@ -39,12 +39,15 @@ pub(super) enum Shape {
     Cors,
     Metadata,
     RateLimit,
+    Headers,
+    HeaderEdits,
+    Success,
     /// A table whose keys are names of the user's.
     Named,
 }
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["headers"];
+const UNBUILT_POLICY: &[&str] = &[];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -66,6 +69,8 @@ const POLICY: &[&str] = &[
     "require",
     "cors",
     "rate_limit",
+    "headers",
+    "success",
 ];
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.

@@ -41,9 +41,8 @@ impl Blocks {
                 Err(problem) => problems.push(problem),
             }
         }
-        let set = config.fixed_metadata().flat_map(|fixed| fixed.0.iter().map(|(name, _)| name));
-        let reserved =
-            Reserved::of(by_name.values().map(Arc::as_ref), set.filter(|name| !passes_always(name)));
+        let given = config.given_metadata().filter(|name| !passes_always(name));
+        let reserved = Reserved::of(by_name.values().map(Arc::as_ref), given);
         (Self { by_name, reserved }, problems)
     }
 

@@ -5,19 +5,21 @@ mod stream;
 use std::sync::Arc;
 
 use crate::config::model::{HttpBinding, Route as TomlRoute, Upstream};
-use crate::config::policy::Idempotent;
+use crate::config::policy::{EmptyForm, Idempotent, LocationPart, LocationTemplate, Success};
 use crate::config::problem::{Located, Location, Problem};
 use crate::middleware::routed::RoutePolicy;
 use crate::protocol::Target;
+use crate::protocol::success::SuccessPolicy;
 use crate::route::{Template, TemplateError};
 use crate::rpc;
 use crate::schema::field_path::FieldPathError;
 use crate::schema::{HttpRule, Idempotency, Method, Schema, comments};
 use crate::transcode::Codec;
+use crate::transcode::location::{self, LocationPlan};
 use crate::transcode::request::{PlanError, RequestPlan};
 use crate::transcode::response::ResponsePlan;
 
-use super::policy::Policies;
+use super::policy::{Made, Policies};
 
 /// One way to reach a method, wherever it is written.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +120,7 @@ pub(super) fn compile<'c>(
         .and_then(|request| Ok((request, ResponsePlan::new(method.output(), parts.response_body)?)));
     let (request, response) = plan.map_err(|error| plan_problem(rule, at(), &template, &parts, error))?;
     let made = policies.of(method.name(), method.kind(), upstream, rule.route());
+    let success = success(&made, method)?;
     let rpc_method = rpc::Method::new(&path)
         .map_err(|error| Problem::error(at(), format!("{path} cannot be called: {error}")))?;
     let target = Target {
@@ -133,10 +136,31 @@ pub(super) fn compile<'c>(
         codec: Arc::clone(codec),
         resume: stream::resume(made.resume.as_ref(), method, &request)?,
         event: stream::event(made.event_field.as_ref(), method)?,
+        success,
         request,
         response,
     };
     Ok(Compiled { http_method: parts.method.into(), template, target: Arc::new(target), policy: made.route })
+}
+
+/// What answers of a method say that went well.
+fn success(made: &Made, method: Method<'_>) -> Result<SuccessPolicy, Problem> {
+    let Success { status, location, empty } = &made.success;
+    let location = match location {
+        LocationTemplate::None => None,
+        LocationTemplate::Template(parts) => {
+            let parts = parts.iter().map(|part| match part {
+                LocationPart::Text(text) => location::Part::Text(text),
+                LocationPart::Field(path) => location::Part::Field(path),
+            });
+            Some(LocationPlan::new(method.output(), parts).map_err(|why| {
+                Problem::error(made.location_at.clone(), format!("the location of {}: {why}", method.name()))
+                    .help("name fields of its answer, or set the location for other methods only")
+            })?)
+        }
+    };
+    let no_content = *empty == EmptyForm::NoContent && method.output().name() == "google.protobuf.Empty";
+    Ok(SuccessPolicy { status: status.0, no_content, location })
 }
 
 /// The upstream's prefix stands before its rules, not before the paths of gRPC itself.

@@ -12,9 +12,8 @@ use http::Response;
 use http::request::Parts;
 use tower::Service;
 
-use crate::middleware::access::Admitted;
 use crate::middleware::expiry;
-use crate::middleware::routed::Routed;
+use crate::middleware::routed::{Routed, Writes};
 use crate::protocol::body::Received;
 use crate::protocol::{Adapter, Body, Client, Outcome, Target, websocket};
 use crate::route::Captures;
@@ -76,11 +75,10 @@ impl Service<Routed<Found>> for Exchange {
 
 async fn answer(request: Routed<Found>, pool: Pool) -> Result<Response<Body>, Status> {
     let (client, outcome) = (request.client(), Arc::clone(request.outcome()));
-    let Routed { head, admitted, rest, .. } = request;
-    let Found { target, captures, asked, body } = rest;
+    let (head, writes, Found { target, captures, asked, body }) = request.pass();
     let captures: Vec<&str> = captures.iter().flat_map(Captures::iter).collect();
     if client == Client::WebSocket {
-        return upgrade(head, &captures, target, admitted, outcome, pool);
+        return upgrade(head, &captures, target, writes, outcome, pool);
     }
     // A stream's headers are known without calling anybody.
     if asked == Asked::Head
@@ -88,7 +86,7 @@ async fn answer(request: Routed<Found>, pool: Pool) -> Result<Response<Body>, St
     {
         return Ok(response);
     }
-    exchange(client, (head, body), &captures, target, admitted, outcome, pool).await
+    exchange(client, (head, body), &captures, target, writes, outcome, pool).await
 }
 
 /// Serves a call.
@@ -100,7 +98,7 @@ async fn exchange<B>(
     (head, body): (Parts, B),
     captures: &[&str],
     target: Arc<Target>,
-    admitted: Admitted,
+    writes: Writes,
     outcome: Arc<Outcome>,
     caller: impl Caller,
 ) -> Result<Response<Body>, Status>
@@ -120,9 +118,9 @@ where
     }
     let draining = head.extensions.get().cloned().unwrap_or_else(Draining::never);
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
-    admitted.apply(&mut call.metadata);
+    writes.apply(&mut call.metadata);
     target.set_metadata(&mut call.metadata);
-    let expiry = admitted.expiry(call.kind);
+    let expiry = writes.expiry(call.kind);
     let reply = expiry::limit(resume::send(caller, call, &target), expiry);
     adapter.encode(reply, target, outcome, draining).await
 }
@@ -135,15 +133,15 @@ fn upgrade(
     head: Parts,
     captures: &[&str],
     target: Arc<Target>,
-    admitted: Admitted,
+    writes: Writes,
     outcome: Arc<Outcome>,
     caller: impl Caller,
 ) -> Result<Response<Body>, Status> {
     let target = target.selecting(head.uri.query().unwrap_or_default())?;
     websocket::upgrade(head, captures, Arc::clone(&target), outcome, move |mut call| {
-        admitted.apply(&mut call.metadata);
+        writes.apply(&mut call.metadata);
         target.set_metadata(&mut call.metadata);
-        let expiry = admitted.expiry(call.kind);
+        let expiry = writes.expiry(call.kind);
         expiry::limit(resume::send(caller, call, &target), expiry)
     })
 }

@@ -7,12 +7,13 @@ use http::HeaderName;
 
 use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
-    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldName, FieldNames, Hedge, Idempotent,
-    Int64Form, Metadata, Policy, PolicyKeys, Profile, Resume, Retry, StreamForm, Unknown, auth_statement,
-    open_credentials, rate_scope, resolve,
+    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldName, FieldNames, HeaderEdits,
+    HeaderSource, Hedge, Idempotent, Int64Form, Metadata, Policy, PolicyKeys, Profile, Resume, Retry,
+    StreamForm, Success, Unknown, auth_statement, location_at, open_credentials, rate_scope, resolve,
 };
 use crate::config::problem::{Located, Location, Problem};
 use crate::middleware::access::Access;
+use crate::middleware::headers::{Edit, Headers, Value};
 use crate::middleware::rate_limit::RateLimit;
 use crate::middleware::rate_limit::gcra::Limit;
 use crate::middleware::routed::RoutePolicy;
@@ -48,6 +49,9 @@ pub(super) struct Made {
     pub(super) idempotent: Idempotent,
     pub(super) route: Arc<RoutePolicy>,
     pub(super) resume: Option<Resume>,
+    pub(super) success: Success,
+    /// Where `success.location` is set.
+    pub(super) location_at: Location,
     pub(super) event_field: Option<Located<FieldName>>,
 }
 
@@ -84,7 +88,8 @@ impl<'c> Policies<'c> {
     /// answered, not who may call.
     pub(super) fn of_misses(&self) -> RoutePolicy {
         let levels = [&self.config.defaults];
-        RoutePolicy { access: Access::default(), ..route_policy(&resolve(&levels), &levels, self.blocks) }
+        let policy = route_policy(&resolve(&levels), &levels, self.blocks, self.secrets);
+        RoutePolicy { access: Access::default(), ..policy }
     }
 
     /// The policy of a method behind an upstream, by one of `[[routes]]` or not.
@@ -110,8 +115,10 @@ impl<'c> Policies<'c> {
                 target: Arc::new(target_policy(&policy, upstream, kind, self.secrets)),
                 call: Arc::new(call_policy(&policy, &upstream.name)),
                 idempotent: policy.retry.as_ref().map_or(Idempotent::Derived, |retry| retry.idempotent),
-                route: Arc::new(route_policy(&policy, &levels, self.blocks)),
+                route: Arc::new(route_policy(&policy, &levels, self.blocks, self.secrets)),
                 resume: policy.resume,
+                success: policy.success,
+                location_at: location_at(&levels).unwrap_or_default(),
                 event_field: policy.sse.event_field.0,
             }
         });
@@ -119,13 +126,34 @@ impl<'c> Policies<'c> {
     }
 }
 
-fn route_policy(policy: &Policy, levels: &[&PolicyKeys], blocks: &Blocks) -> RoutePolicy {
+fn route_policy(policy: &Policy, levels: &[&PolicyKeys], blocks: &Blocks, secrets: &Secrets) -> RoutePolicy {
     RoutePolicy {
         access: access(policy, blocks),
         cors: policy.cors.clone(),
         websocket_origins: policy.websocket.origins.0.clone().into(),
         rate_limit: rate_limit(policy, levels),
+        headers: Headers {
+            request: edits(&policy.headers.request, secrets),
+            response: edits(&policy.headers.response, secrets),
+        },
     }
+}
+
+/// The edits of all levels in a row.
+fn edits(levels: &[HeaderEdits], secrets: &Secrets) -> Vec<Edit> {
+    let value = |source: &HeaderSource| match source {
+        HeaderSource::Fixed(value) => secrets.value(value).map(Value::Fixed),
+        HeaderSource::Claim(pointer) => Some(Value::Claim(pointer.as_str().into())),
+    };
+    let mut edits = Vec::new();
+    for level in levels {
+        edits.extend(level.remove.iter().cloned().map(Edit::Remove));
+        let set = level.set.iter();
+        edits.extend(set.filter_map(|(name, source)| Some(Edit::Set(name.clone(), value(source)?))));
+        let add = level.add.iter();
+        edits.extend(add.filter_map(|(name, source)| Some(Edit::Add(name.clone(), value(source)?))));
+    }
+    edits
 }
 
 fn rate_limit(policy: &Policy, levels: &[&PolicyKeys]) -> Option<RateLimit> {

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::model::{Config, SchemaSource, UpstreamTls};
-use crate::config::policy::Fixed;
 use crate::config::problem::{Problem, Severity};
 use crate::config::{self, Source};
 use crate::schema::load;
@@ -49,7 +48,7 @@ impl Snapshot {
         warnings.extend(reflected.warnings);
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
         let (blocks, mut problems) = Blocks::load(&config, issuers);
-        let (secrets, more) = Secrets::load(config.fixed_metadata().flat_map(Fixed::references));
+        let (secrets, more) = Secrets::load(config.policy_references());
         problems.extend(more);
         let (routes, more) = routes::build(&config, &codec, &blocks, &secrets);
         problems.extend(more);
@@ -91,8 +90,7 @@ fn watched(config: &Config, schema_files: Vec<PathBuf>) -> Vec<PathBuf> {
         SchemaSource::Protos { patterns, .. } => patterns.as_slice(),
         SchemaSource::DescriptorSet(_) | SchemaSource::Reflection(_) | SchemaSource::Embedded(_) => &[],
     });
-    let secrets = config.fixed_metadata().flat_map(Fixed::references);
-    let secrets = secrets.filter_map(|secret| secret.value.file().cloned());
+    let secrets = config.policy_references().filter_map(|secret| secret.value.file().cloned());
     let keys = config.auth.iter().flat_map(|auth| auth.kind.files()).cloned();
     let mut watched: Vec<PathBuf> = config.files.iter().chain(&config.include).cloned().collect();
     watched.extend(patterns.map(|pattern| pattern.value.clone()));

@@ -232,8 +232,8 @@ impl Admitted {
 
     /// Who calls, where somebody was asked.
     #[must_use]
-    pub fn identity(&self) -> Option<&Identity> {
-        self.identity.as_deref()
+    pub const fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
     }
 
     /// Turns the metadata of a client into those of its call: what it made up goes, its credential ends

@@ -10,11 +10,13 @@ use http::request::Parts;
 use tower::Service;
 
 use super::access::{Access, Admitted};
+use super::expiry::Expiry;
+use super::headers::Headers;
 use super::rate_limit::RateLimit;
 use crate::config::policy::{Cors, OriginPattern};
 use crate::protocol::adapter::Refusal;
 use crate::protocol::{Body, Client, Outcome};
-use crate::rpc::Status;
+use crate::rpc::{Kind, Metadata, Status};
 
 /// What the layers of the route ring act on; one for each distinct stack of levels.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub struct RoutePolicy {
     pub websocket_origins: Box<[OriginPattern]>,
     /// How often somebody may call.
     pub rate_limit: Option<RateLimit>,
+    /// What is added to and taken from calls and answers.
+    pub headers: Headers,
 }
 
 /// A request, its route's policy, and what the layers have found out.
@@ -67,6 +71,36 @@ impl Routed<()> {
     pub fn with<T>(self, rest: T) -> Routed<T> {
         let Self { head, policy, refusal, admitted, rest: () } = self;
         Routed { head, policy, refusal, admitted, rest }
+    }
+}
+
+/// What the ring has decided of the metadata of a call.
+#[derive(Debug)]
+pub struct Writes {
+    policy: Arc<RoutePolicy>,
+    admitted: Admitted,
+}
+
+impl<T> Routed<T> {
+    /// Parts with the head and what stands behind the layers: the ring has been passed.
+    #[must_use]
+    pub fn pass(self) -> (Parts, Writes, T) {
+        let Self { head, policy, admitted, rest, .. } = self;
+        (head, Writes { policy, admitted }, rest)
+    }
+}
+
+impl Writes {
+    /// When a call of this kind has to end because its caller's credentials do.
+    #[must_use]
+    pub fn expiry(&self, kind: Kind) -> Option<Expiry> {
+        self.admitted.expiry(kind)
+    }
+
+    /// Turns the metadata of a client into those of its call.
+    pub fn apply(&self, metadata: &mut Metadata) {
+        self.admitted.apply(metadata);
+        self.policy.headers.edit_metadata(self.admitted.identity().map(Arc::as_ref), metadata);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::telemetry::access_log::AccessLog;
 use super::access::layer::{Authorize, AuthorizeLayer};
 use super::access_log::{AccessLogLayer, Logged};
 use super::cors::layer::{Share, ShareLayer};
+use super::headers::{EditAnswer, HeadersLayer};
 use super::proof::{Proof, ProofLayer};
 use super::rate_limit::buckets::Buckets;
 use super::rate_limit::{Count, RateLimitLayer, Turn};
@@ -39,7 +40,7 @@ pub fn edge<S>(service: S, log: AccessLog) -> Edge<S> {
 }
 
 /// The outer half of the route ring around a service.
-pub type Answers<S> = Share<Render<S>>;
+pub type Answers<S> = Share<EditAnswer<Render<S>>>;
 
 /// Puts the outer half of the route ring around a service: what every answer passes whose route is known,
 /// or known to be missing.
@@ -47,6 +48,8 @@ pub fn answers<S>(service: S) -> Answers<S> {
     ServiceBuilder::new()
         // First, so that a page reads why it was refused.
         .layer(ShareLayer)
+        // Refusals too have the headers that the configuration gives to answers.
+        .layer(HeadersLayer)
         // Behind it there are failures, before it only answers.
         .layer(RenderLayer)
         .service(service)

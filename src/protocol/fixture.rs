@@ -10,6 +10,7 @@ use crate::transcode::request::RequestPlan;
 use crate::transcode::response::ResponsePlan;
 
 use super::Target;
+use super::success::SuccessPolicy;
 use super::target::{TargetPolicy, WebSocketPolicy};
 
 /// A method of a kind, whose body is the whole message.
@@ -30,6 +31,7 @@ pub(super) fn target(kind: Kind) -> Target {
         response,
         event: None,
         resume: None,
+        success: SuccessPolicy::PLAIN,
         codec: Arc::new(codec),
     }
 }

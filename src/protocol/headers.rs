@@ -11,7 +11,7 @@ use http::header::{self, CONNECTION, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-use crate::rpc::metadata::{GRPC_GATEWAY, is_binary, is_reserved};
+use crate::rpc::metadata::{GRPC_GATEWAY, is_binary, is_reserved, is_spelling};
 use crate::rpc::trailers::decode_bin;
 use crate::rpc::{Metadata, Status};
 
@@ -90,12 +90,6 @@ pub(super) fn set_fixed(metadata: &mut Metadata, policy: &MetadataPolicy) {
         metadata.retain(|other| !is_spelling(other.as_str(), name.as_str()));
         metadata.insert(name.clone(), value.clone());
     }
-}
-
-/// As upstreams compare that turn names into variables: `_` and `-` alike.
-fn is_spelling(one: &str, other: &str) -> bool {
-    let same = |(one, other): (u8, u8)| one == other || matches!((one, other), (b'_', b'-') | (b'-', b'_'));
-    one.len() == other.len() && one.bytes().zip(other.bytes()).all(same)
 }
 
 /// Adds the metadata of an answer that may pass to the headers of a response.

@@ -16,7 +16,7 @@ use crate::transcode::form::Form;
 use crate::transcode::request;
 
 use super::invalid::{invalid, message_too_large};
-use super::{Body, Target, body, content_type, event_id, form, head, headers};
+use super::{Body, Target, body, content_type, event_id, form, head, headers, success};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -128,6 +128,7 @@ pub(super) async fn encode(reply: Reply, target: &Target) -> Result<Response<Bod
         response.headers_mut().insert(CONTENT_TYPE, JSON);
         *response.body_mut() = json.into();
     }
+    success::say(target, &message, &mut response);
     Ok(response)
 }
 

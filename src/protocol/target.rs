@@ -16,6 +16,7 @@ use crate::transcode::response::ResponsePlan;
 use crate::transcode::resume::ResumePlan;
 use crate::transcode::{Codec, ReadOptions, WireError, WriteOptions};
 
+use super::success::SuccessPolicy;
 use super::{headers, json_error};
 
 /// A route, resolved and compiled.
@@ -31,6 +32,8 @@ pub struct Target {
     pub codec: Arc<Codec>,
     pub request: RequestPlan,
     pub response: ResponsePlan,
+    /// What answers say that went well, to clients that speak HTTP and JSON.
+    pub success: SuccessPolicy,
     /// How a stream goes on after its upstream died, where the route says so.
     pub resume: Option<Arc<ResumePlan>>,
     /// What names an event.

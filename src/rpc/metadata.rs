@@ -103,6 +103,14 @@ pub fn is_reserved(name: &HeaderName) -> bool {
         )
 }
 
+/// Whether an upstream may take one name for the other: those that turn names into variables take `_` and `-`
+/// alike.
+#[must_use]
+pub fn is_spelling(one: &str, other: &str) -> bool {
+    let same = |(one, other): (u8, u8)| one == other || matches!((one, other), (b'_', b'-') | (b'-', b'_'));
+    one.len() == other.len() && one.bytes().zip(other.bytes()).all(same)
+}
+
 /// Headers that are known to be metadata.
 impl From<HeaderMap> for Metadata {
     fn from(headers: HeaderMap) -> Self {

@@ -25,6 +25,7 @@ mod events;
 mod faults;
 mod forms;
 mod grpc;
+mod headers;
 mod hostile;
 mod init;
 mod limits;

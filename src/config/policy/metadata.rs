@@ -57,10 +57,7 @@ pub enum FixedValue {
 impl Fixed {
     /// What has to be read from elsewhere.
     pub fn references(&self) -> impl Iterator<Item = &Located<Reference>> {
-        self.0.iter().filter_map(|(_, value)| match value {
-            FixedValue::Text(_) => None,
-            FixedValue::Secret(reference) => Some(reference),
-        })
+        self.0.iter().filter_map(|(_, value)| value.reference())
     }
 }
 
@@ -101,7 +98,17 @@ impl PolicyValue for Fixed {
 }
 
 impl FixedValue {
-    fn read(entry: &Entry<'_>, key: &str) -> Option<Self> {
+    /// What has to be read from elsewhere.
+    #[must_use]
+    pub const fn reference(&self) -> Option<&Located<Reference>> {
+        match self {
+            Self::Text(_) => None,
+            Self::Secret(reference) => Some(reference),
+        }
+    }
+
+    /// What stands behind a name.
+    pub(super) fn read(entry: &Entry<'_>, key: &str) -> Option<Self> {
         let text = entry.text()?;
         if let Some(reference) = reference(entry, text) {
             return entry.located(|_| Some(reference)).map(Self::Secret);
@@ -115,7 +122,7 @@ impl FixedValue {
     }
 
     /// A reference as it is written: what it stands for is never shown.
-    fn show(&self) -> String {
+    pub(super) fn show(&self) -> String {
         match self {
             Self::Text(value) => format!("{:?}", value.to_str().unwrap_or_default()),
             Self::Secret(reference) => match &reference.value {

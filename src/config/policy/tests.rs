@@ -61,6 +61,11 @@ fn defaults_are_those_of_the_reference() {
         "rate_limit.rate = \"none\"",
         "rate_limit.burst = \"rate\"",
         "rate_limit.by = \"identity\"",
+        "headers.request = {}",
+        "headers.response = {}",
+        "success.status = 200",
+        "success.location = \"none\"",
+        "success.empty = \"json\"",
     ];
     assert_eq!(rows, expected);
 }

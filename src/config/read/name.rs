@@ -130,6 +130,34 @@ pub(in crate::config) fn passing_text(entry: &Entry<'_>, text: &str) -> Option<H
     Some(name)
 }
 
+/// The name of a header that an answer is given or that is taken from it: not one that somebody else answers
+/// for.
+pub(in crate::config) fn response_text(entry: &Entry<'_>, text: &str) -> Option<HeaderName> {
+    let name = header_text(entry, text)?;
+    match owner(name.as_str()) {
+        Some(help) => entry.wrong(format!("\"{name}\" of an answer is not yours to write"), help),
+        None => Some(name),
+    }
+}
+
+/// Who writes a header of answers, if it is not the configuration.
+fn owner(name: &str) -> Option<&'static str> {
+    match name {
+        "content-type" | "content-length" | "content-encoding" | "content-range" | "date" => {
+            Some("leave it out: it tells what the content is")
+        }
+        "connection" | "keep-alive" | "proxy-connection" | "proxy-authenticate" | "te" | "trailer"
+        | "transfer-encoding" | "upgrade" | "http2-settings" => {
+            Some("leave it out: it belongs to the connection")
+        }
+        "x-request-id" => Some("leave it out: every answer has the name of its request"),
+        name if name.starts_with("access-control-") => Some("set `cors`, which knows the page that asks"),
+        name if name.starts_with("sec-websocket-") => Some("leave it out: it belongs to the handshake"),
+        name if name.starts_with("grpc-") => Some("leave it out: it belongs to gRPC"),
+        _ => None,
+    }
+}
+
 /// A JSON pointer (RFC 6901) to something inside.
 pub(in crate::config) fn pointer(entry: &Entry<'_>, text: &str) -> Option<String> {
     if text.starts_with('/') {

@@ -6,13 +6,15 @@
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready as poll_ready};
 
 use futures_util::future::Either;
 use http::Response;
 use tower::{Layer, Service, ServiceExt as _};
 
-use crate::middleware::routed::{Guarded, Routed};
+use super::Admitted;
+use crate::middleware::identity::Identity;
+use crate::middleware::routed::{Guarded, RoutePolicy, Routed};
 use crate::protocol::Body;
 use crate::rpc::Status;
 
@@ -44,7 +46,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Status;
-    type Future = Either<Ready<Result<Response<Body>, Status>>, Either<S::Future, Later>>;
+    type Future = Either<Ready<Result<Response<Body>, Status>>, Either<Authorized<S::Future>, Later>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         self.inner.poll_ready(cx)
@@ -53,8 +55,9 @@ where
     fn call(&mut self, mut request: Routed<T>) -> Self::Future {
         match request.policy.access.admit_now(&request.head) {
             Some(Ok(admitted)) => {
+                let told = told(&request.policy, &admitted);
                 request.admitted = admitted;
-                Either::Right(Either::Left(self.inner.call(request)))
+                Either::Right(Either::Left(Authorized { answered: self.inner.call(request), told }))
             }
             Some(Err(status)) => Either::Left(ready(Err(status))),
             None => Either::Right(Either::Right(Box::pin(later(self.inner.clone(), request)))),
@@ -66,5 +69,38 @@ async fn later<S: Guarded<T>, T>(inner: S, request: Routed<T>) -> Result<Respons
     let (mut request, rest) = request.take();
     let policy = Arc::clone(&request.policy);
     request.admitted = policy.access.admit(&request.head).await?;
-    inner.oneshot(request.with(rest)).await
+    let told = told(&policy, &request.admitted);
+    Authorized { answered: inner.oneshot(request.with(rest)), told }.await
+}
+
+/// Whom the answer tells of, if the route says so.
+fn told(policy: &RoutePolicy, admitted: &Admitted) -> Option<Arc<Identity>> {
+    policy.headers.tells_claims().then(|| admitted.identity().cloned()).flatten()
+}
+
+pin_project_lite::pin_project! {
+    /// Waits for the answer to a caller.
+    #[derive(Debug)]
+    pub struct Authorized<F> {
+        #[pin]
+        answered: F,
+        // Where the answer tells of it.
+        told: Option<Arc<Identity>>,
+    }
+}
+
+impl<F> Future for Authorized<F>
+where
+    F: Future<Output = Result<Response<Body>, Status>>,
+{
+    type Output = Result<Response<Body>, Status>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = poll_ready!(this.answered.poll(cx))?;
+        if let Some(identity) = this.told.take() {
+            response.extensions_mut().insert(identity);
+        }
+        Poll::Ready(Ok(response))
+    }
 }
