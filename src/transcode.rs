@@ -13,6 +13,7 @@ pub mod binding;
 mod canonical;
 mod codec;
 mod distinct;
+pub mod elements;
 pub mod form;
 pub mod http_body;
 mod json_reader;

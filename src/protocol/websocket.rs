@@ -12,7 +12,6 @@ mod session;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Response;
 use http::header::HeaderMap;
 use http::request::Parts as Head;
@@ -24,9 +23,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::rpc::{Call, Code, Messages, Origin, Status};
 use crate::telemetry::Draining;
 use crate::telemetry::guard::Handover;
-use crate::transcode::request;
 
-use super::invalid::{invalid, message_too_large};
+use super::bindings::Bindings;
 use super::stream_body::PendingReply;
 use super::{Body, Outcome, Target, head, headers};
 
@@ -58,7 +56,7 @@ pub fn upgrade(
     if let Some(echo) = echo {
         response.headers_mut().insert(http::header::SEC_WEBSOCKET_PROTOCOL, echo);
     }
-    let bindings = Bindings::new(captures, head.uri.query().unwrap_or_default());
+    let bindings = bindings(captures, head.uri.query().unwrap_or_default());
     let alone = bindings.encode(&target, &[], "")?;
     let start = starter(head.headers, Arc::clone(&target), call);
     let handover = Handover::default();
@@ -95,45 +93,13 @@ fn starter(
     })
 }
 
-/// What path and query say: it goes into the first message.
-#[derive(Debug)]
-struct Bindings {
-    captures: Vec<String>,
-    query: String,
-}
-
-impl Bindings {
-    fn new(captures: &[&str], query: &str) -> Self {
-        let query = if method_override(query).is_some() {
-            let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("method=")).collect();
-            kept.join("&")
-        } else {
-            query.to_owned()
-        };
-        Self { captures: captures.iter().map(|&text| text.to_owned()).collect(), query }
+/// What path and query say; `?method=` is no parameter of the call.
+fn bindings(captures: &[&str], query: &str) -> Bindings {
+    if method_override(query).is_none() {
+        return Bindings::new(captures, query);
     }
-
-    /// Nothing: what the messages after the first have.
-    const fn none() -> Self {
-        Self { captures: Vec::new(), query: String::new() }
-    }
-
-    /// A message of the client.
-    fn encode(&self, target: &Target, body: &[u8], content_type: &str) -> Result<Bytes, Status> {
-        let captures: Vec<&str> = self.captures.iter().map(String::as_str).collect();
-        let parts = request::Parts { captures: &captures, query: &self.query, body, content_type };
-        let (plan, policy) = (&target.request, &target.policy);
-        let message = if target.kind.client_streams() {
-            plan.encode_streamed(&target.codec, parts, &policy.read, &policy.query)
-        } else {
-            plan.encode(&target.codec, parts, &policy.read, &policy.query)
-        };
-        let message = message.map_err(|error| invalid(error, plan.body_name()))?;
-        if message.len() > policy.message_limit {
-            return Err(message_too_large(policy.message_limit));
-        }
-        Ok(message.into())
-    }
+    let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("method=")).collect();
+    Bindings::new(captures, &kept.join("&"))
 }
 
 fn no_upgrade() -> Status {

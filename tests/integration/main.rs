@@ -27,5 +27,6 @@ mod rest;
 mod resilience;
 mod routing;
 mod streams;
+mod uploads;
 mod upstream;
 mod websocket;

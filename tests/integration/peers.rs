@@ -34,11 +34,7 @@ async fn server() -> (Child, u16) {
 
 /// A gateway for the sample services at a port.
 async fn gateway(port: u16) -> Gateway {
-    let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
-    let config = format!(
-        "[[schema]]\nprotos = [\"{protos}/transom/demo/v1/*.proto\"]\ninclude = [\"{protos}\"]\n\n[upstreams.demo]\nendpoints = [\"http://127.0.0.1:{port}\"]\n"
-    );
-    Site::new(&config).serve().await
+    Site::samples(port).serve().await
 }
 
 async fn client_passes(client: &str, port: u16) {

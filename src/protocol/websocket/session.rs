@@ -18,12 +18,13 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsFrame};
 
+use crate::protocol::bindings::Bindings;
+use crate::protocol::invalid::message_too_large;
 use crate::protocol::stream_body::PendingReply;
 use crate::protocol::{Outcome, Target};
 use crate::rpc::{Code, Frame, Message, Messages, Origin, Reply, ReplyStream, Status};
 use crate::telemetry::Draining;
 
-use super::Bindings;
 use super::close::Close;
 use super::dialect::{Dialect, Said};
 use super::relay::{Sender, relay};
@@ -321,7 +322,7 @@ impl Session {
         let bound = if first { &self.alone[..] } else { &[] };
         let limit = self.target.policy.message_limit;
         if bytes.len() + bound.len() > limit {
-            return Err(super::message_too_large(limit));
+            return Err(message_too_large(limit));
         }
         Ok(if bound.is_empty() { bytes } else { [&bytes[..], bound].concat().into() })
     }

@@ -14,6 +14,9 @@ pub const SETTINGS: u8 = 4;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
 
+/// RFC 7541: `:status 200` is entry 8 of the static table, `content-type` is entry 31; its value has 16 bytes.
+const HEAD: [u8; 4] = [0x88, 0x0f, 0x10, 16];
+
 const PREFACE: usize = 24;
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
@@ -84,11 +87,20 @@ impl Peer {
 
     /// Sends a frame.
     pub async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = vec![length[1], length[2], length[3], kind, flags];
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        self.0.write_all(&frame).await.unwrap();
+        self.0.write_all(&frame(kind, flags, stream, payload)).await.unwrap();
+    }
+
+    /// Ends a call with a status before its client has ended, and tells the client to stop, all at once
+    /// (RFC 9113 §8.1).
+    pub async fn stop(&mut self, stream: u32, status: u8) {
+        let head = [&HEAD[..], b"application/grpc"].concat();
+        let trailers = [&[0, 11][..], b"grpc-status", &[1, b'0' + status]].concat();
+        let frames = [
+            frame(HEADERS, END_HEADERS, stream, &head),
+            frame(HEADERS, END_HEADERS | END_STREAM, stream, &trailers),
+            frame(RST_STREAM, 0, stream, &[0; 4]),
+        ];
+        self.0.write_all(&frames.concat()).await.unwrap();
     }
 
     /// Answers a PING.
@@ -104,8 +116,7 @@ impl Peer {
 
     /// Sends the head of an answer.
     pub async fn head(&mut self, stream: u32) {
-        // RFC 7541: `:status 200` is entry 8 of the static table, `content-type` is entry 31.
-        let head = [&[0x88, 0x0f, 0x10, 16][..], b"application/grpc"].concat();
+        let head = [&HEAD[..], b"application/grpc"].concat();
         self.send(HEADERS, END_HEADERS, stream, &head).await;
     }
 
@@ -118,4 +129,12 @@ impl Peer {
         let trailers = [&[0, 11][..], b"grpc-status", &[1], b"0"].concat();
         self.send(HEADERS, END_HEADERS | END_STREAM, stream, &trailers).await;
     }
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
 }

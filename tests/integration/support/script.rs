@@ -34,6 +34,8 @@ pub enum Step {
     HangUp,
     /// Does nothing until the client gives up.
     Stall,
+    /// Anywhere in a script: nothing of the request's body is read, so its windows stay full.
+    Deaf,
 }
 
 /// A sequence of steps; most begin with one of the ready-made ones.
