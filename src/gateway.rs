@@ -12,6 +12,7 @@ mod explain;
 mod policy;
 mod resolve;
 mod routes;
+mod secrets;
 mod service;
 mod snapshot;
 

@@ -5,7 +5,7 @@
 //! beside them. Nothing here knows sockets, pools or how routes are found.
 
 pub mod detect;
-mod headers;
+pub mod headers;
 pub mod target;
 pub mod outcome;
 pub mod body;

@@ -73,12 +73,23 @@ pub struct ApiKey {
 }
 
 /// A secret, or what stands for one: never written in the configuration itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reference {
     /// `file:PATH`.
     File(PathBuf),
     /// `env:NAME`.
     Env(String),
+}
+
+impl Reference {
+    /// The file whose content matters.
+    #[must_use]
+    pub const fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Env(_) => None,
+        }
+    }
 }
 
 impl AuthKind {

@@ -8,6 +8,7 @@
 mod access;
 mod cors;
 mod group;
+mod metadata;
 mod retry;
 mod value;
 
@@ -22,6 +23,8 @@ pub use access::{AuthChoice, Claims, Require};
 use cors::CorsKeys;
 pub use cors::{Cors, OriginPattern, Origins};
 use group::group;
+use metadata::MetadataKeys;
+pub use metadata::{Fixed, FixedValue, Metadata, Names, Profile};
 use retry::RetryChoice;
 pub use retry::{Idempotent, Retry};
 use value::PolicyValue;
@@ -57,6 +60,7 @@ pub struct PolicyKeys {
     pub forms: Option<Located<bool>>,
     pub sse: SseKeys,
     pub websocket: WebSocketKeys,
+    pub metadata: MetadataKeys,
     pub auth: Option<Located<AuthChoice>>,
     pub require: RequireKeys,
     pub cors: CorsKeys,
@@ -82,6 +86,8 @@ pub struct Policy {
     pub forms: bool,
     pub sse: Sse,
     pub websocket: WebSocket,
+    /// Which headers pass as metadata and back.
+    pub metadata: Metadata,
     /// Who is asked who the caller is.
     pub auth: AuthChoice,
     pub require: Require,
@@ -193,6 +199,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         forms: nearest(levels, |keys| &keys.forms).is_some_and(|forms| forms.value),
         sse: Sse::resolve(levels, |keys| &keys.sse),
         websocket: WebSocket::resolve(levels, |keys| &keys.websocket),
+        metadata: Metadata::resolve(levels, |keys| &keys.metadata),
         auth: nearest(levels, |keys| &keys.auth).map_or(AuthChoice::None, |auth| auth.value.clone()),
         require: Require::resolve(levels, |keys| &keys.require),
         cors: Cors::resolve(levels, |keys| &keys.cors),
@@ -220,6 +227,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     rows.push(row("forms", &policy.forms, nearest(levels, |keys| &keys.forms)));
     rows.extend(policy.sse.effective("sse", levels, |keys| &keys.sse));
     rows.extend(policy.websocket.effective("websocket", levels, |keys| &keys.websocket));
+    rows.extend(policy.metadata.effective("metadata", levels, |keys| &keys.metadata));
     rows.push(row("auth", &policy.auth, nearest(levels, |keys| &keys.auth)));
     rows.extend(policy.require.effective("require", levels, |keys| &keys.require));
     rows.extend(policy.cors.effective("cors", levels, |keys| &keys.cors));
@@ -279,6 +287,7 @@ impl PolicyKeys {
             forms: table.located("forms", bool::read),
             sse: SseKeys::read(table, "sse"),
             websocket: WebSocketKeys::read(table, "websocket"),
+            metadata: MetadataKeys::read(table, "metadata"),
             auth: table.located("auth", AuthChoice::read),
             require: RequireKeys::read(table, "require"),
             cors: CorsKeys::read(table, "cors"),
@@ -287,6 +296,15 @@ impl PolicyKeys {
 }
 
 impl Config {
+    /// What every level gives to calls as metadata.
+    pub fn fixed_metadata(&self) -> impl Iterator<Item = &Fixed> {
+        let upstreams = self.upstreams.iter().map(|upstream| &upstream.policy);
+        let policies = self.policies.iter().map(|policy| &policy.policy);
+        let routes = self.routes.iter().map(|route| &route.policy);
+        let all = [&self.defaults].into_iter().chain(upstreams).chain(policies).chain(routes);
+        all.filter_map(|keys| keys.metadata.set.as_ref()).map(|set| &set.value)
+    }
+
     /// The levels of policy keys of a method, given by its full name (`pkg.Service.Method`), the nearest
     /// first.
     #[must_use]

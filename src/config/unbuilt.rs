@@ -34,6 +34,7 @@ pub(super) enum Shape {
     Claims,
     Require,
     Cors,
+    Metadata,
     /// A table whose keys are names of the user's.
     Named,
 }
@@ -43,7 +44,7 @@ const UNBUILT: &[(Shape, &str)] =
     &[(Shape::Schema, "reflection"), (Shape::Sse, "event"), (Shape::Sse, "event_field")];
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "metadata", "rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "rate_limit", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -54,6 +55,7 @@ const POLICY: &[&str] = &[
     "stream_headers_after",
     "sse",
     "websocket",
+    "metadata",
     "json",
     "query",
     "forms",

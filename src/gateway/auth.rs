@@ -13,6 +13,7 @@ use crate::middleware::access::{Authenticator, Reserved};
 use crate::middleware::api_key::ApiKeys;
 use crate::middleware::jwt::Jwt;
 use crate::middleware::jwt::keys::KeySet;
+use crate::protocol::headers::passes_always;
 
 /// The largest file of keys.
 const LARGEST: u64 = 8 << 20;
@@ -35,7 +36,9 @@ impl Blocks {
                 Err(problem) => problems.push(problem),
             }
         }
-        let reserved = Reserved::of(by_name.values().map(Arc::as_ref));
+        let set = config.fixed_metadata().flat_map(|fixed| fixed.0.iter().map(|(name, _)| name));
+        let reserved =
+            Reserved::of(by_name.values().map(Arc::as_ref), set.filter(|name| !passes_always(name)));
         (Self { by_name, reserved }, problems)
     }
 
@@ -67,7 +70,7 @@ fn authenticator(auth: &Auth) -> Result<Authenticator, Problem> {
 }
 
 /// What a reference stands for. Errors never show any of it.
-fn read(reference: &Reference) -> Result<String, String> {
+pub(super) fn read(reference: &Reference) -> Result<String, String> {
     match reference {
         Reference::File(path) => {
             read_file(path).map_err(|error| format!("cannot read {}: {error}", path.display()))

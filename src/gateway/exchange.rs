@@ -42,6 +42,7 @@ where
     let draining = head.extensions.get().cloned().unwrap_or_else(Draining::never);
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
     admitted.apply(&mut call.metadata);
+    target.set_metadata(&mut call.metadata);
     let reply = Box::pin(caller.oneshot(call));
     adapter.encode(reply, target, outcome, draining).await
 }
@@ -59,8 +60,9 @@ pub(super) fn upgrade(
     caller: impl Caller,
 ) -> Result<Response<Body>, Status> {
     let target = target.selecting(head.uri.query().unwrap_or_default())?;
-    websocket::upgrade(head, captures, target, outcome, move |mut call| {
+    websocket::upgrade(head, captures, Arc::clone(&target), outcome, move |mut call| {
         admitted.apply(&mut call.metadata);
+        target.set_metadata(&mut call.metadata);
         Box::pin(caller.oneshot(call))
     })
 }

@@ -7,23 +7,27 @@ use http::HeaderName;
 
 use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
-    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Idempotent, Int64Form, Policy,
-    PolicyKeys, Retry, StreamForm, Unknown, auth_statement, open_credentials, resolve,
+    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Idempotent, Int64Form, Metadata,
+    Policy, PolicyKeys, Profile, Retry, StreamForm, Unknown, auth_statement, open_credentials, resolve,
 };
 use crate::config::problem::{Location, Problem};
 use crate::middleware::access::Access;
-use crate::protocol::target::{FIELDS, SsePolicy, StreamFraming, TargetPolicy, WebSocketPolicy};
+use crate::protocol::target::{
+    FIELDS, MetadataPolicy, SsePolicy, StreamFraming, TargetPolicy, WebSocketPolicy,
+};
 use crate::rpc::{CallPolicy, Kind};
 use crate::transcode::query::QueryOptions;
 use crate::transcode::{ReadOptions, WriteOptions};
 
 use super::auth::Blocks;
+use super::secrets::Secrets;
 
 /// Policies, one for each distinct stack of levels: thousands of routes share a few.
 #[derive(Debug)]
 pub(super) struct Policies<'c> {
     config: &'c Config,
     blocks: &'c Blocks,
+    secrets: &'c Secrets,
     made: HashMap<Key, Made>,
     /// Methods that say nothing of who may call them.
     undecided: BTreeSet<String>,
@@ -44,8 +48,8 @@ pub(super) struct Made {
 type Key = (Vec<usize>, Arc<str>, bool);
 
 impl<'c> Policies<'c> {
-    pub(super) fn new(config: &'c Config, blocks: &'c Blocks) -> Self {
-        Self { config, blocks, made: HashMap::new(), undecided: BTreeSet::new(), open: None }
+    pub(super) fn new(config: &'c Config, blocks: &'c Blocks, secrets: &'c Secrets) -> Self {
+        Self { config, blocks, secrets, made: HashMap::new(), undecided: BTreeSet::new(), open: None }
     }
 
     /// Once there is a block, each method has to say which it asks, or that it asks none.
@@ -90,7 +94,7 @@ impl<'c> Policies<'c> {
         let made = self.made.entry(key).or_insert_with(|| {
             let policy = resolve(&levels);
             Made {
-                target: Arc::new(target_policy(&policy, upstream, streams)),
+                target: Arc::new(target_policy(&policy, upstream, streams, self.secrets)),
                 call: Arc::new(call_policy(&policy, &upstream.name)),
                 idempotent: policy.retry.as_ref().map_or(Idempotent::Derived, |retry| retry.idempotent),
                 access: Arc::new(access(&policy, self.blocks)),
@@ -125,7 +129,7 @@ fn call_policy(policy: &Policy, upstream: &Arc<str>) -> CallPolicy {
     }
 }
 
-fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetPolicy {
+fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool, secrets: &Secrets) -> TargetPolicy {
     TargetPolicy {
         timeout: if streams { policy.stream_timeout } else { policy.timeout }.duration(),
         body_limit: policy.limits.body,
@@ -143,6 +147,7 @@ fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetP
             idle_ping: policy.websocket.idle_ping.0,
             origins: policy.websocket.origins.0.clone().into(),
         },
+        metadata: metadata_policy(&policy.metadata, secrets),
         affinity: match &upstream.balance.value {
             Balance::Hash(HashKey::Header(name)) => HeaderName::try_from(name.as_str()).ok(),
             Balance::P2c | Balance::RoundRobin => None,
@@ -153,6 +158,16 @@ fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool) -> TargetP
         envelope: policy.json.envelope,
         forms: policy.forms,
         fields: policy.json.fields,
+    }
+}
+
+fn metadata_policy(metadata: &Metadata, secrets: &Secrets) -> MetadataPolicy {
+    let set = metadata.set.0.iter();
+    MetadataPolicy {
+        request: metadata.request.0.clone(),
+        response: metadata.response.0.clone(),
+        set: set.filter_map(|(name, value)| Some((name.clone(), secrets.value(value)?))).collect(),
+        grpc_gateway: metadata.profile == Profile::GrpcGateway,
     }
 }
 

@@ -21,6 +21,7 @@ use super::assign::{Assignment, unknown_name};
 use super::auth::Blocks;
 use super::compile::{Compiled, Rule, compile};
 use super::policy::Policies;
+use super::secrets::Secrets;
 
 /// Where a route is written; the first beats the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,13 +115,18 @@ impl Route {
 }
 
 /// Builds the table; where a problem is an error, the table lacks what the problem is about.
-pub(super) fn build(config: &Config, codec: &Arc<Codec>, blocks: &Blocks) -> (RouteTable, Vec<Problem>) {
+pub(super) fn build(
+    config: &Config,
+    codec: &Arc<Codec>,
+    blocks: &Blocks,
+    secrets: &Secrets,
+) -> (RouteTable, Vec<Problem>) {
     let mut problems = Vec::new();
     let assignment = Assignment::new(config, codec.schema(), &mut problems);
     let mut builder = Builder {
         config,
         codec,
-        policies: Policies::new(config, blocks),
+        policies: Policies::new(config, blocks, secrets),
         entries: Vec::new(),
         hosts: HashMap::new(),
         any_host: RouterBuilder::new(),

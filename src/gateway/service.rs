@@ -102,7 +102,8 @@ async fn serve(
     };
     let mut response = answered.unwrap_or_else(|status| {
         outcome.fail(&status);
-        adapter::refuse(client, &method, version, &status, &snapshot.codec)
+        let target = outcome.target().map(Arc::as_ref);
+        adapter::refuse(client, &method, version, &status, target, &snapshot.codec)
     });
     // Errors too: a page that may call shall see why it was refused.
     if let Some(access) = access {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::model::{Config, SchemaSource, UpstreamTls};
+use crate::config::policy::Fixed;
 use crate::config::problem::{Problem, Severity};
 use crate::config::{self, Source};
 use crate::schema::load;
@@ -16,6 +17,7 @@ use crate::upstream::Spec;
 
 use super::auth::Blocks;
 use super::routes::{self, RouteTable};
+use super::secrets::Secrets;
 
 /// See the module.
 #[derive(Debug)]
@@ -39,7 +41,9 @@ impl Snapshot {
         let schema = load::load(&config.schema)?;
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
         let (blocks, mut problems) = Blocks::load(&config);
-        let (routes, more) = routes::build(&config, &codec, &blocks);
+        let (secrets, more) = Secrets::load(config.fixed_metadata().flat_map(Fixed::references));
+        problems.extend(more);
+        let (routes, more) = routes::build(&config, &codec, &blocks, &secrets);
         problems.extend(more);
         let upstreams = upstreams(&config, &mut problems);
         let (errors, more): (Vec<_>, Vec<_>) =
@@ -79,12 +83,14 @@ fn watched(config: &Config, schema_files: Vec<PathBuf>) -> Vec<PathBuf> {
         SchemaSource::Protos { patterns, .. } => patterns.as_slice(),
         SchemaSource::DescriptorSet(_) | SchemaSource::Embedded(_) => &[],
     });
+    let secrets = config.fixed_metadata().flat_map(Fixed::references);
+    let secrets = secrets.filter_map(|secret| secret.value.file().cloned());
     let keys = config.auth.iter().flat_map(|auth| auth.kind.files()).cloned();
     let mut watched: Vec<PathBuf> = config.files.iter().chain(&config.include).cloned().collect();
     watched.extend(patterns.map(|pattern| pattern.value.clone()));
     watched.extend(schema_files);
     watched.extend(config.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref()).flat_map(tls_files));
-    watched.extend(keys);
+    watched.extend(keys.chain(secrets));
     watched.sort();
     watched.dedup();
     watched

@@ -15,6 +15,7 @@ use super::credential;
 use super::identity::Identity;
 use super::jwt::Jwt;
 use crate::config::policy::{Cors, Require};
+use crate::rpc::metadata::GRPC_GATEWAY;
 use crate::rpc::{Code, Metadata, Origin, Status};
 
 /// One `[auth.NAME]`, ready to ask.
@@ -56,10 +57,13 @@ impl Authenticator {
 pub struct Reserved(Arc<HashSet<Box<str>>>);
 
 impl Reserved {
-    /// What any of these writes.
+    /// What any of these writes, and further names.
     #[must_use]
-    pub fn of<'a>(authenticators: impl Iterator<Item = &'a Authenticator>) -> Self {
-        Self(Arc::new(authenticators.flat_map(Authenticator::written).map(fold).collect()))
+    pub fn of<'a>(
+        authenticators: impl Iterator<Item = &'a Authenticator>,
+        more: impl Iterator<Item = &'a HeaderName>,
+    ) -> Self {
+        Self(Arc::new(authenticators.flat_map(Authenticator::written).chain(more).map(fold).collect()))
     }
 
     fn has(&self, name: &HeaderName) -> bool {
@@ -132,6 +136,11 @@ impl Access {
     }
 }
 
+/// Whether metadata hold a credential, under its own name or that of grpc-gateway's profile.
+fn is_credential(name: &HeaderName, credential: &HeaderName) -> bool {
+    name.as_str().strip_prefix(GRPC_GATEWAY).unwrap_or(name.as_str()) == credential
+}
+
 fn is_or_has(claim: &Json, wanted: &Json) -> bool {
     claim == wanted || claim.as_array().is_some_and(|items| items.contains(wanted))
 }
@@ -154,7 +163,7 @@ impl Admitted {
         metadata.retain(|name| !self.reserved.has(name));
         let Some(identity) = &self.identity else { return };
         if let Some(credential) = &identity.strip {
-            metadata.retain(|name| name != credential);
+            metadata.retain(|name| !is_credential(name, credential));
         }
         for (name, value) in &identity.metadata {
             metadata.insert(name.clone(), value.clone());

@@ -15,7 +15,7 @@ use crate::transcode::Codec;
 use super::rest_stream::{Array, Ndjson, Raw};
 use super::sse::{self, Sse};
 use super::stream_body::{self, PendingReply};
-use super::target::StreamFraming;
+use super::target::{MetadataPolicy, StreamFraming};
 use super::{Body, Client, Outcome, Target, accept, grpc, json_error, rest, rest_upload};
 
 /// How one request is spoken to.
@@ -152,19 +152,21 @@ impl Adapter {
     }
 }
 
-/// Answers a request that failed, in the language of its client.
+/// Answers a request that failed, in the language of its client; `target` is what it was for, where that is known.
 #[must_use]
 pub fn refuse(
     client: Client,
     method: &Method,
     version: Version,
     status: &Status,
+    target: Option<&Target>,
     codec: &Codec,
 ) -> Response<Body> {
     match client {
         Client::Grpc if version >= Version::HTTP_2 => grpc::refuse(status),
         Client::Grpc | Client::Rest | Client::WebSocket => {
-            let mut response = json_error::response(status, codec);
+            let policy = target.map(|target| &target.policy.metadata);
+            let mut response = json_error::response(status, codec, policy.unwrap_or(&MetadataPolicy::PLAIN));
             if method == Method::HEAD {
                 *response.body_mut() = Body::empty();
             }
@@ -176,7 +178,7 @@ pub fn refuse(
 /// Answers a request of which nothing else is known, not even a schema.
 #[must_use]
 pub fn refuse_bare(client: Client, method: &Method, version: Version, status: &Status) -> Response<Body> {
-    refuse(client, method, version, status, Codec::standard())
+    refuse(client, method, version, status, None, Codec::standard())
 }
 
 fn not_acceptable(offers: &[(&str, Adapter)]) -> Status {

@@ -33,7 +33,7 @@ where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
     check_codec(&head.headers)?;
-    let metadata = headers::from_grpc(&head.headers);
+    let metadata = headers::from_grpc(&head.headers, &target.policy.metadata)?;
     let incoming = Incoming {
         body: Box::pin(body),
         decoder: Decoder::new(target.policy.message_limit),
@@ -162,7 +162,7 @@ fn status_trailers(status: &Status) -> HeaderMap {
 /// all, which clients of either kind then understand.
 pub(super) fn refuse(status: &Status) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    let malformed = status.origin == Origin::Client && matches!(status.http_status, Some(400 | 415));
+    let malformed = status.origin == Origin::Client && matches!(status.http_status, Some(400 | 415 | 431));
     if malformed {
         *response.status_mut() =
             StatusCode::from_u16(status.http_status()).unwrap_or(StatusCode::BAD_REQUEST);

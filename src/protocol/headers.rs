@@ -2,13 +2,21 @@
 //!
 //! Over HTTP and JSON only listed names pass, both ways: a header that nobody listed can neither forge
 //! an identity upstream nor leak one downstream. A gRPC client's metadata are its own and pass, but for
-//! what belongs to the transport.
+//! what belongs to the transport. Whatever a client sends is [`gathered`] within limits.
+
+mod gathered;
+mod grpc_gateway;
 
 use http::header::{self, CONNECTION, HeaderName};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-use crate::rpc::Metadata;
-use crate::rpc::metadata::is_reserved;
+use crate::rpc::metadata::{GRPC_GATEWAY, is_binary, is_reserved};
+use crate::rpc::trailers::decode_bin;
+use crate::rpc::{Metadata, Status};
+
+use super::target::MetadataPolicy;
+use gathered::Gathered;
 
 /// Request headers that pass as metadata.
 const REQUEST: [HeaderName; 7] = [
@@ -33,38 +41,97 @@ const RESPONSE: [HeaderName; 8] = [
     header::LINK,
 ];
 
+/// Whether a request header passes as metadata whatever the configuration says.
+#[must_use]
+pub fn passes_always(name: &HeaderName) -> bool {
+    REQUEST.contains(name)
+}
+
 /// The metadata of a request that came as HTTP and JSON.
-pub(super) fn from_rest(headers: &HeaderMap) -> Metadata {
-    let mut metadata = Metadata::new();
-    for name in &REQUEST {
+///
+/// # Errors
+/// When they are too large, or binary ones are no base64.
+pub(super) fn from_rest(head: &Parts, policy: &MetadataPolicy) -> Result<Metadata, Status> {
+    let headers = &head.headers;
+    let mut gathered = Gathered::default();
+    for name in REQUEST.iter().chain(&policy.request) {
         if is_hop_by_hop(headers, name) {
             continue;
         }
         for value in headers.get_all(name) {
-            metadata.append(name.clone(), value.clone());
+            gathered.add(name, value)?;
         }
     }
-    metadata
+    if policy.grpc_gateway {
+        grpc_gateway::add_request(head, &mut gathered)?;
+    }
+    Ok(gathered.into_metadata())
 }
 
 /// The metadata of a request that came as gRPC.
-pub(super) fn from_grpc(headers: &HeaderMap) -> Metadata {
-    let mut metadata = Metadata::new();
+///
+/// # Errors
+/// When they are too large, or binary ones are no base64.
+pub(super) fn from_grpc(headers: &HeaderMap, policy: &MetadataPolicy) -> Result<Metadata, Status> {
+    let mut gathered = Gathered::default();
     for (name, value) in headers {
-        if !is_reserved(name) && !is_hop_by_hop(headers, name) {
-            metadata.append(name.clone(), value.clone());
+        // What the profile says of HTTP headers only the gateway may say.
+        let forged = policy.grpc_gateway && name.as_str().starts_with(GRPC_GATEWAY);
+        if !forged && !is_reserved(name) && !is_hop_by_hop(headers, name) {
+            gathered.add(name, value)?;
         }
     }
-    metadata
+    Ok(gathered.into_metadata())
 }
 
-/// Adds the listed metadata of an answer to the headers of a response.
-pub(super) fn to_rest(metadata: &Metadata, headers: &mut HeaderMap) {
+/// Gives a call what the configuration says, in place of what a client made up under any spelling of it.
+pub(super) fn set_fixed(metadata: &mut Metadata, policy: &MetadataPolicy) {
+    for (name, value) in &policy.set {
+        metadata.retain(|other| !is_spelling(other.as_str(), name.as_str()));
+        metadata.insert(name.clone(), value.clone());
+    }
+}
+
+/// As upstreams compare that turn names into variables: `_` and `-` alike.
+fn is_spelling(one: &str, other: &str) -> bool {
+    let same = |(one, other): (u8, u8)| one == other || matches!((one, other), (b'_', b'-') | (b'-', b'_'));
+    one.len() == other.len() && one.bytes().zip(other.bytes()).all(same)
+}
+
+/// Adds the metadata of an answer that may pass to the headers of a response.
+pub(super) fn to_rest(metadata: &Metadata, policy: &MetadataPolicy, headers: &mut HeaderMap) {
     for (name, value) in metadata.iter() {
-        if RESPONSE.contains(name) {
-            headers.append(name.clone(), value.clone());
+        let Some(value) = shown(name, value) else { continue };
+        if let Some(name) = grpc_gateway::response_name(name).filter(|_| policy.grpc_gateway) {
+            headers.append(name, value.clone());
+        }
+        if RESPONSE.contains(name) || policy.response.contains(name) {
+            headers.append(name.clone(), value);
         }
     }
+}
+
+/// The trailers of a streamed answer that pass as trailers of the response.
+pub(super) fn to_trailers(metadata: &Metadata, policy: &MetadataPolicy) -> HeaderMap {
+    let listed = metadata.iter().filter(|(name, _)| policy.response.contains(name));
+    listed.filter_map(|(name, value)| Some((name.clone(), shown(name, value)?))).collect()
+}
+
+/// Announces the trailers of a streamed response: over HTTP/1.1 no others are sent (RFC 9110 §6.6.2).
+pub(super) fn announce_trailers(policy: &MetadataPolicy, headers: &mut HeaderMap) {
+    let names: Vec<_> = policy.response.iter().map(HeaderName::as_str).collect();
+    if let (false, Ok(names)) = (names.is_empty(), HeaderValue::try_from(names.join(", "))) {
+        headers.insert(header::TRAILER, names);
+    }
+}
+
+/// A value as a header shows it: binary ones in base64 with padding; `None` for what is none.
+fn shown(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValue> {
+    if !is_binary(name) {
+        return Some(value.clone());
+    }
+    let bytes = decode_bin(value.as_bytes())?;
+    HeaderValue::try_from(base64_simd::STANDARD.encode_to_string(bytes)).ok()
 }
 
 /// Sets what every streamed body says to proxies on the way: neither store it nor hold it back.
@@ -85,58 +152,4 @@ fn is_hop_by_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in pairs {
-            map.append(*name, HeaderValue::from_static(value));
-        }
-        map
-    }
-
-    fn names(metadata: &Metadata) -> Vec<&str> {
-        metadata.iter().map(|(name, _)| name.as_str()).collect()
-    }
-
-    #[test]
-    fn only_listed_headers_become_metadata() {
-        let sent = headers(&[
-            ("authorization", "Bearer x"),
-            ("x-user", "root"),
-            ("cookie", "a=b"),
-            ("grpc-timeout", "1S"),
-        ]);
-        assert_eq!(names(&from_rest(&sent)), ["authorization"]);
-    }
-
-    #[test]
-    fn grpc_metadata_pass_but_for_the_transports() {
-        let sent = headers(&[
-            ("x-user", "a"),
-            ("key-bin", "AA"),
-            ("te", "trailers"),
-            ("grpc-timeout", "1S"),
-            ("content-type", "application/grpc"),
-        ]);
-        assert_eq!(names(&from_grpc(&sent)), ["x-user", "key-bin"]);
-    }
-
-    #[test]
-    fn what_connection_names_ends_here() {
-        let sent =
-            headers(&[("connection", "close, Authorization"), ("authorization", "x"), ("user-agent", "y")]);
-        assert_eq!(names(&from_rest(&sent)), ["user-agent"]);
-        assert_eq!(names(&from_grpc(&sent)), ["user-agent"]);
-    }
-
-    #[test]
-    fn only_listed_metadata_become_headers() {
-        let metadata =
-            Metadata::from_upstream(headers(&[("x-internal", "1"), ("etag", "\"a\""), ("set-cookie", "a")]));
-        let mut response = HeaderMap::new();
-        to_rest(&metadata, &mut response);
-        assert_eq!(response.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["etag"]);
-    }
-}
+mod tests;

@@ -10,27 +10,28 @@ use prost::Message as _;
 use crate::rpc::{Any, Origin, Status};
 use crate::transcode::{Codec, WriteOptions};
 
+use super::target::MetadataPolicy;
 use super::{Body, headers};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 
-/// The whole response of an error.
+/// The whole response of an error; `policy` says what of an upstream's metadata may pass.
 #[must_use]
-pub fn response(status: &Status, codec: &Codec) -> Response<Body> {
+pub fn response(status: &Status, codec: &Codec, policy: &MetadataPolicy) -> Response<Body> {
     let mut response = Response::new(Body::from(body(status, codec)));
     *response.status_mut() =
         StatusCode::from_u16(status.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    add_headers(status, headers);
+    add_headers(status, policy, headers);
     headers.insert(CONTENT_TYPE, JSON);
     response
 }
 
 /// "The server generating a 401 response MUST send a WWW-Authenticate header field" (RFC 9110 §15.5.2).
-fn add_headers(status: &Status, headers: &mut HeaderMap) {
+fn add_headers(status: &Status, policy: &MetadataPolicy, headers: &mut HeaderMap) {
     match &status.metadata {
-        Some(metadata) if status.origin == Origin::Upstream => headers::to_rest(metadata, headers),
+        Some(metadata) if status.origin == Origin::Upstream => headers::to_rest(metadata, policy, headers),
         Some(metadata) => headers.extend(metadata.iter().map(|(name, value)| (name.clone(), value.clone()))),
         None => {}
     }

@@ -11,7 +11,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Response};
 
-use crate::rpc::{Call, Frame, Message, Messages, Reply, Status};
+use crate::rpc::{Call, Frame, Message, Messages, Metadata, Reply, Status};
 use crate::transcode::form::Form;
 use crate::transcode::request;
 
@@ -49,7 +49,7 @@ where
         return Err(message_too_large(policy.message_limit));
     }
     let messages = Messages::One(Message::from(Bytes::from(message)));
-    head::call(&head.headers, target, headers::from_rest(&head.headers), messages)
+    head::call(&head.headers, target, headers::from_rest(head, &policy.metadata)?, messages)
 }
 
 /// The body of a request.
@@ -93,10 +93,14 @@ where
 pub(super) async fn encode(reply: Reply, target: &Target) -> Result<Response<Body>, Status> {
     let Reply { metadata, mut frames, .. } = reply;
     let mut message = None;
+    let mut trailers = Metadata::new();
     while let Some(frame) = frames.next().await {
         match frame? {
             Frame::Message(next) => message = Some(next),
-            Frame::Trailers(_) => break,
+            Frame::Trailers(last) => {
+                trailers = last;
+                break;
+            }
         }
     }
     let message = message.ok_or_else(|| {
@@ -106,7 +110,9 @@ pub(super) async fn encode(reply: Reply, target: &Target) -> Result<Response<Bod
         )
     })?;
     let mut response = Response::new(Body::empty());
-    headers::to_rest(&metadata, response.headers_mut());
+    for metadata in [&metadata, &trailers] {
+        headers::to_rest(metadata, &target.policy.metadata, response.headers_mut());
+    }
     if target.response.is_raw() {
         let raw = target.raw(&message)?;
         let content_type = HeaderValue::try_from(raw.content_type).ok().filter(|value| !value.is_empty());

@@ -61,7 +61,7 @@ where
         outcome: Arc::clone(outcome),
     };
     let messages = Messages::Stream(Box::pin(upload.into_stream()));
-    head::call(&head.headers, target, headers::from_rest(&head.headers), messages)
+    head::call(&head.headers, target, headers::from_rest(head, &target.policy.metadata)?, messages)
 }
 
 /// Cuts a body into what makes a message each.

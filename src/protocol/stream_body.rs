@@ -80,7 +80,8 @@ pub(super) async fn answer(
         };
     let mut response = Response::new(Body::empty());
     let message = first.as_ref().and_then(Option::as_ref);
-    headers::to_rest(&metadata, response.headers_mut());
+    headers::to_rest(&metadata, &target.policy.metadata, response.headers_mut());
+    headers::announce_trailers(&target.policy.metadata, response.headers_mut());
     framing.head(message, &target, response.headers_mut());
     // One message is no stream to come back to: it is waited for.
     let draining = (framing.leaves_early() && target.kind.server_streams()).then_some(draining);
@@ -94,6 +95,8 @@ pub(super) async fn answer(
 enum Source {
     Waiting(PendingReply),
     Open(ReplyStream),
+    /// All have come, and these behind them.
+    Ended(Metadata),
 }
 
 impl Source {
@@ -114,12 +117,15 @@ impl Source {
             match self {
                 Self::Waiting(reply) => *self = Self::Open(reply.as_mut().await?.frames),
                 Self::Open(frames) => {
-                    return match frames.next().await {
-                        Some(Ok(Frame::Message(message))) => Ok(Some(message)),
-                        Some(Ok(Frame::Trailers(_))) | None => Ok(None),
-                        Some(Err(status)) => Err(status),
+                    let trailers = match frames.next().await {
+                        Some(Ok(Frame::Message(message))) => return Ok(Some(message)),
+                        Some(Err(status)) => return Err(status),
+                        Some(Ok(Frame::Trailers(trailers))) => trailers,
+                        None => Metadata::new(),
                     };
+                    *self = Self::Ended(trailers);
                 }
+                Self::Ended(_) => return Ok(None),
             }
         }
     }
@@ -128,6 +134,7 @@ impl Source {
 enum Phase {
     Head,
     Messages,
+    Trailers(HeaderMap),
     Abort,
     Done,
 }
@@ -152,7 +159,7 @@ impl<F: Framing> MessageStream<F> {
     async fn piece(mut self) -> Option<(Result<BodyFrame<Bytes>, Aborted>, Self)> {
         let mut out = Vec::new();
         loop {
-            match self.phase {
+            match &mut self.phase {
                 Phase::Head => {
                     self.framing.open(&mut out);
                     self.phase = Phase::Messages;
@@ -165,6 +172,11 @@ impl<F: Framing> MessageStream<F> {
                     if !out.is_empty() {
                         break;
                     }
+                }
+                Phase::Trailers(trailers) => {
+                    let trailers = BodyFrame::trailers(std::mem::take(trailers));
+                    self.phase = Phase::Done;
+                    return Some((Ok(trailers), self));
                 }
                 Phase::Abort => {
                     tokio::time::sleep(LAST_BYTES).await;
@@ -224,7 +236,12 @@ impl<F: Framing> MessageStream<F> {
     fn finish(&mut self, out: &mut Vec<u8>) {
         self.outcome.succeed();
         self.framing.close(out);
-        self.phase = Phase::Done;
+        self.phase = self.trailers().map_or(Phase::Done, Phase::Trailers);
+    }
+
+    fn trailers(&self) -> Option<HeaderMap> {
+        let Source::Ended(metadata) = &self.source else { return None };
+        Some(headers::to_trailers(metadata, &self.target.policy.metadata)).filter(|map| !map.is_empty())
     }
 
     fn fail(&mut self, status: &Status, out: &mut Vec<u8>) {

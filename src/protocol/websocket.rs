@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use crate::rpc::{Call, Code, Messages, Origin, Status};
+use crate::rpc::{Call, Code, Messages, Metadata, Origin, Status};
 use crate::telemetry::Draining;
 use crate::telemetry::guard::Handover;
 
@@ -58,7 +58,8 @@ pub fn upgrade(
     }
     let bindings = bindings(captures, head.uri.query().unwrap_or_default());
     let alone = bindings.encode(&target, &[], "")?;
-    let start = starter(head.headers, Arc::clone(&target), call);
+    let metadata = headers::from_rest(&head, &target.policy.metadata)?;
+    let start = starter(head.headers, metadata, Arc::clone(&target), call);
     let handover = Handover::default();
     response.extensions_mut().insert(handover.clone());
     tokio::spawn(async move {
@@ -85,12 +86,11 @@ fn config(target: &Target) -> WebSocketConfig {
 
 fn starter(
     headers: HeaderMap,
+    metadata: Metadata,
     target: Arc<Target>,
     call: impl FnOnce(Call) -> PendingReply + Send + 'static,
 ) -> Start {
-    Box::new(move |messages: Messages| {
-        Ok(call(head::call(&headers, &target, headers::from_rest(&headers), messages)?))
-    })
+    Box::new(move |messages: Messages| Ok(call(head::call(&headers, &target, metadata, messages)?)))
 }
 
 /// What path and query say; `?method=` is no parameter of the call.

@@ -72,6 +72,15 @@ impl Metadata {
     }
 }
 
+/// What stands before the names of HTTP headers among metadata that follow grpc-gateway's conventions.
+pub const GRPC_GATEWAY: &str = "grpcgateway-";
+
+/// Whether values of a name are base64 on the wire.
+#[must_use]
+pub fn is_binary(name: &HeaderName) -> bool {
+    name.as_str().ends_with("-bin")
+}
+
 /// Names that neither side of a call may set as metadata: they belong to HTTP or to gRPC.
 #[must_use]
 pub fn is_reserved(name: &HeaderName) -> bool {
@@ -83,6 +92,10 @@ pub fn is_reserved(name: &HeaderName) -> bool {
             "te" | "connection"
                 | "keep-alive"
                 | "proxy-connection"
+                | "proxy-authenticate"
+                | "proxy-authorization"
+                | "http2-settings"
+                | "expect"
                 | "transfer-encoding"
                 | "trailer"
                 | "upgrade"
@@ -90,6 +103,13 @@ pub fn is_reserved(name: &HeaderName) -> bool {
                 | "date"
                 | "server"
         )
+}
+
+/// Headers that are known to be metadata.
+impl From<HeaderMap> for Metadata {
+    fn from(headers: HeaderMap) -> Self {
+        Self(headers)
+    }
 }
 
 fn retain(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> HeaderMap {

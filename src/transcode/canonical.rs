@@ -116,8 +116,31 @@ impl<'c> Rewriter<'c, '_> {
     ) -> Option<(usize, &'p FieldPlan)> {
         let index = plan.index_by_number(head.number)?;
         let field = plan.fields.get(index).filter(|field| field.takes(head.wire_type))?;
-        let unknown = field.closed && head.wire_type == WireType::Varint && !self.is_declared(field, place);
+        let unknown = match field.shape {
+            Shape::Map => self.is_unknown_entry(field, place),
+            _ => field.closed && head.wire_type == WireType::Varint && !self.is_declared(field, place),
+        };
         (!unknown).then_some((index, field))
+    }
+
+    /// An entry whose only values are numbers that a closed enum lacks is an unknown field as a whole.
+    fn is_unknown_entry(&self, field: &FieldPlan, mut place: Cursor<'_>) -> bool {
+        let entry = field.message.map(|id| self.codec.message_plan(id)).and_then(MessagePlan::entry_fields);
+        let Some((_, value)) = entry.filter(|(_, value)| value.closed) else { return false };
+        let Ok(mut content) = place.delimited() else { return false };
+        let mut undeclared = false;
+        while let Ok(head) = content.head() {
+            if head == value.head {
+                if self.is_declared(value, content) {
+                    return false;
+                }
+                undeclared = true;
+            }
+            if content.skip(head).is_err() {
+                return false;
+            }
+        }
+        undeclared
     }
 
     /// Numbers that a closed enum lacks are unknown fields.

@@ -19,6 +19,7 @@ mod errors;
 mod forms;
 mod grpc;
 mod hostile;
+mod metadata;
 mod operation;
 mod partial;
 mod peers;

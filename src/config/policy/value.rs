@@ -143,6 +143,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 words! {
     /// `stream`: how a stream of messages is written for those who speak JSON.
     StreamForm {

@@ -120,6 +120,16 @@ pub(in crate::config) fn metadata_text(entry: &Entry<'_>, text: &str) -> Option<
     Some(name)
 }
 
+/// The name of a header that passes as metadata, or back: not one that gRPC or HTTP owns.
+pub(in crate::config) fn passing_text(entry: &Entry<'_>, text: &str) -> Option<HeaderName> {
+    let name = header_text(entry, text)?;
+    if is_reserved(&name) {
+        let help = "leave it out: it belongs to HTTP or to gRPC itself";
+        return entry.wrong(format!("\"{name}\" cannot pass as metadata"), help);
+    }
+    Some(name)
+}
+
 /// A JSON pointer (RFC 6901) to something inside.
 pub(in crate::config) fn pointer(entry: &Entry<'_>, text: &str) -> Option<String> {
     if text.starts_with('/') {

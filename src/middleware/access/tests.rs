@@ -17,7 +17,7 @@ fn keys(name: &str, header: &'static str, id: &str) -> Arc<Authenticator> {
 }
 
 fn access(authenticators: Vec<Arc<Authenticator>>, scopes: &[&str]) -> Access {
-    let reserved = Reserved::of(authenticators.iter().map(Arc::as_ref));
+    let reserved = Reserved::of(authenticators.iter().map(Arc::as_ref), std::iter::empty());
     let require =
         Require { scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(), claims: Claims::default() };
     Access { authenticators, require, reserved, ..Access::default() }
@@ -118,4 +118,15 @@ fn what_connection_names_changes_no_decision() {
     let mut metadata = Metadata::new();
     access.admit(&head).unwrap().apply(&mut metadata);
     assert_eq!(metadata.get("x-user-id"), Some(&HeaderValue::from_static("one")));
+}
+
+#[test]
+fn a_credential_that_was_looked_at_goes_under_either_of_its_names() {
+    let access = access(vec![keys("a", "authorization", "one")], &[]);
+    let sent = [("authorization", "one.secret"), ("grpcgateway-authorization", "one.secret"), ("x-b", "1")];
+    let head = head(&sent);
+    let mut metadata = metadata(&head);
+    access.admit(&head).unwrap().apply(&mut metadata);
+    assert!(metadata.iter().all(|(name, _)| !name.as_str().ends_with("authorization")), "{metadata:?}");
+    assert!(metadata.get("x-b").is_some());
 }

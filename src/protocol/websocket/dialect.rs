@@ -110,10 +110,22 @@ impl Dialect {
     }
 
     /// The listed metadata that came before the messages: only envelopes can tell them.
-    pub(super) fn headers(self, metadata: &Metadata) -> Result<Option<WsFrame>, Status> {
+    pub(super) fn headers(self, metadata: &Metadata, target: &Target) -> Result<Option<WsFrame>, Status> {
+        self.listed("headers", metadata, target)
+    }
+
+    /// The listed metadata that came behind the messages, or with the failure.
+    pub(super) fn trailers(self, metadata: &Metadata, target: &Target) -> Result<Option<WsFrame>, Status> {
+        self.listed("trailers", metadata, target)
+    }
+
+    fn listed(self, key: &str, metadata: &Metadata, target: &Target) -> Result<Option<WsFrame>, Status> {
+        if self != Self::Json || metadata.is_empty() {
+            return Ok(None);
+        }
         let mut listed = HeaderMap::new();
-        headers::to_rest(metadata, &mut listed);
-        if self != Self::Json || listed.is_empty() {
+        headers::to_rest(metadata, &target.policy.metadata, &mut listed);
+        if listed.is_empty() {
             return Ok(None);
         }
         let mut object = serde_json::Map::new();
@@ -121,7 +133,7 @@ impl Dialect {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             object.entry(name.as_str()).or_insert(value.into());
         }
-        text(serde_json::json!({ "headers": object }).to_string().into_bytes()).map(Some)
+        text(serde_json::json!({ key: object }).to_string().into_bytes()).map(Some)
     }
 
     /// How the call ended.

@@ -22,7 +22,7 @@ use crate::protocol::bindings::Bindings;
 use crate::protocol::invalid::message_too_large;
 use crate::protocol::stream_body::PendingReply;
 use crate::protocol::{Outcome, Target};
-use crate::rpc::{Code, Frame, Message, Messages, Origin, Reply, ReplyStream, Status};
+use crate::rpc::{Code, Frame, Message, Messages, Metadata, Origin, Reply, ReplyStream, Status};
 use crate::telemetry::Draining;
 
 use super::close::Close;
@@ -249,14 +249,14 @@ impl Session {
             Event::Gone => ControlFlow::Break(None),
             Event::Opened(reply) => {
                 self.outbound = Outbound::Open(reply.frames);
-                match self.dialect.headers(&reply.metadata) {
+                match self.dialect.headers(&reply.metadata, &self.target) {
                     Ok(Some(frame)) => self.send(frame),
                     Ok(None) => ControlFlow::Continue(()),
                     Err(status) => self.failed(&status),
                 }
             }
             Event::Replied(Frame::Message(message)) => self.reply(&message),
-            Event::Replied(Frame::Trailers(_)) => self.ended(),
+            Event::Replied(Frame::Trailers(trailers)) => self.ended(&trailers),
             Event::Failed(status) => self.failed(&status),
             Event::Due(Due::Ping) => {
                 self.pinged = true;
@@ -364,17 +364,29 @@ impl Session {
         }
     }
 
-    fn ended(&mut self) -> ControlFlow<End> {
+    fn ended(&mut self, trailers: &Metadata) -> ControlFlow<End> {
         if !self.replied && !self.target.kind.server_streams() {
             return self.failed(&no_message());
         }
         self.outcome.succeed();
+        self.trailers(trailers)?;
         self.finish(None, Close::NORMAL)
     }
 
     fn failed(&mut self, status: &Status) -> ControlFlow<End> {
         self.outcome.fail(status);
+        if let Some(metadata) = status.metadata.as_ref().filter(|_| status.origin == Origin::Upstream) {
+            self.trailers(metadata)?;
+        }
         self.finish(Some(status), Close::of(status))
+    }
+
+    fn trailers(&mut self, metadata: &Metadata) -> ControlFlow<End> {
+        match self.dialect.trailers(metadata, &self.target) {
+            Ok(Some(frame)) => self.send(frame),
+            // What cannot be shown is no reason to keep the end back.
+            Ok(None) | Err(_) => ControlFlow::Continue(()),
+        }
     }
 
     fn finish(&mut self, status: Option<&Status>, close: Close) -> ControlFlow<End> {
@@ -405,7 +417,7 @@ impl Outbound {
             Self::Open(frames) => match std::task::ready!(frames.as_mut().poll_next(cx)) {
                 Some(Ok(frame)) => Event::Replied(frame),
                 Some(Err(status)) => Event::Failed(status),
-                None => Event::Replied(Frame::Trailers(crate::rpc::Metadata::new())),
+                None => Event::Replied(Frame::Trailers(Metadata::new())),
             },
         };
         Poll::Ready(event)

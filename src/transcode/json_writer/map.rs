@@ -16,6 +16,8 @@ struct Entry<'w> {
     key: Option<Cursor<'w>>,
     value: Option<Cursor<'w>>,
     earlier: Vec<Cursor<'w>>,
+    /// Whether a number came that the closed enum of the value lacks: no value, but an unknown field.
+    undeclared: bool,
 }
 
 /// A key, as entries are told apart by it.
@@ -65,8 +67,11 @@ impl<'c, 'w> Writer<'c, 'w> {
         let mut last = HashMap::with_capacity(contents.len());
         let mut keys = Vec::with_capacity(contents.len());
         for (position, content) in contents.iter().enumerate() {
-            let key = map_key(fields, *content)?;
-            last.insert(key, position);
+            let entry = self.read_entry(fields, *content)?;
+            let key = map_key(fields, entry.key)?;
+            if !entry.is_unknown() {
+                last.insert(key, position);
+            }
             keys.push(key);
         }
         self.enter()?;
@@ -83,8 +88,8 @@ impl<'c, 'w> Writer<'c, 'w> {
     }
 
     fn entry(&mut self, fields: EntryFields<'c>, content: Cursor<'w>) -> Outcome {
-        let entry = Entry::read(fields, content)?;
-        if fields.value.closed && entry.value.is_some_and(|value| self.is_unknown(fields.value, value)) {
+        let entry = self.read_entry(fields, content)?;
+        if entry.is_unknown() {
             return Ok(());
         }
         self.out.push(b',');
@@ -99,6 +104,26 @@ impl<'c, 'w> Writer<'c, 'w> {
             self.report.push(segment);
         }
         value
+    }
+
+    fn read_entry(&self, fields: EntryFields<'_>, mut content: Cursor<'w>) -> Outcome<Entry<'w>> {
+        let mut entry = Entry::default();
+        while !content.at_end() {
+            let head = content.head()?;
+            let place = content;
+            content.skip(head)?;
+            if head == fields.key.head {
+                entry.key = Some(place);
+            } else if head == fields.value.head {
+                if fields.value.closed && self.is_unknown(fields.value, place) {
+                    entry.undeclared = true;
+                    continue;
+                }
+                let before = entry.value.replace(place);
+                entry.earlier.extend(before.filter(|_| fields.value.kind.is_message()));
+            }
+        }
+        Ok(entry)
     }
 
     fn key(&mut self, field: &FieldPlan, key: Option<Cursor<'w>>) -> Outcome {
@@ -141,26 +166,14 @@ impl<'c, 'w> Writer<'c, 'w> {
     }
 }
 
-impl<'w> Entry<'w> {
-    fn read(fields: EntryFields<'_>, mut content: Cursor<'w>) -> Outcome<Self> {
-        let mut entry = Self::default();
-        while !content.at_end() {
-            let head = content.head()?;
-            let place = Some(content);
-            if head == fields.key.head {
-                entry.key = place;
-            } else if head == fields.value.head {
-                let before = std::mem::replace(&mut entry.value, place);
-                entry.earlier.extend(before.filter(|_| fields.value.kind.is_message()));
-            }
-            content.skip(head)?;
-        }
-        Ok(entry)
+impl Entry<'_> {
+    /// A closed enum's undeclared number makes the whole entry an unknown field (protobuf.dev "Enum Behavior").
+    const fn is_unknown(&self) -> bool {
+        self.undeclared && self.value.is_none()
     }
 }
 
-fn map_key<'w>(fields: EntryFields<'_>, content: Cursor<'w>) -> Outcome<MapKey<'w>> {
-    let key = Entry::read(fields, content)?.key;
+fn map_key<'w>(fields: EntryFields<'_>, key: Option<Cursor<'w>>) -> Outcome<MapKey<'w>> {
     Ok(match (fields.key.kind, key) {
         (Kind::String, None) => MapKey::Text(b""),
         (Kind::String, Some(mut key)) => MapKey::Text(key.delimited()?.rest()),

@@ -354,6 +354,12 @@ fn a_list_or_map_of_unknown_numbers_of_a_closed_enum_is_none() {
         (&[0x3a, 5, 0x0a, 1, b'a', 0x10, 99], "{}"),
         (&[0x3a, 5, 0x0a, 1, b'a', 0x10, 99, 0x08, 5], r#"{"id":5}"#),
         (&[0x3a, 5, 0x0a, 1, b'a', 0x10, 99, 0x3a, 5, 0x0a, 1, b'b', 0x10, 1], r#"{"byName":{"b":"ROUND"}}"#),
+        // An unknown field beside the value does not take its place, wherever it stands.
+        (&[0x3a, 4, 0x10, 1, 0x10, 99], r#"{"byName":{"":"ROUND"}}"#),
+        (&[0x3a, 4, 0x10, 99, 0x10, 2], r#"{"byName":{"":"SQUARE"}}"#),
+        // Nor does an unknown entry that of one with the same key.
+        (&[0x3a, 2, 0x10, 1, 0x3a, 2, 0x10, 99], r#"{"byName":{"":"ROUND"}}"#),
+        (&[0x3a, 2, 0x10, 1, 0x3a, 2, 0x10, 2, 0x3a, 2, 0x10, 99], r#"{"byName":{"":"SQUARE"}}"#),
     ] {
         assert_eq!(write(wire).as_deref(), Ok(expected), "{wire:?}");
     }
