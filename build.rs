@@ -1,7 +1,8 @@
 //! Compiles the protos of this crate, without protoc, into `OUT_DIR`.
 //!
-//! `schema` has the messages that descriptors are read with; `demo/` has the sample services: their code
-//! (`protos.rs`, included by `src/demo/proto.rs`) and their descriptors (`descriptors.binpb`).
+//! `schema` has the messages that descriptors are read with; `services/` has gRPC's own services, included
+//! by `src/rpc/services.rs`; `demo/` has the sample services: their code (`protos.rs`, included by
+//! `src/demo/proto.rs`) and their descriptors (`descriptors.binpb`).
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -12,6 +13,7 @@ fn main() -> Result<(), Failure> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=proto");
     schema()?;
+    services()?;
     demo()
 }
 
@@ -39,6 +41,23 @@ fn schema() -> Result<(), Failure> {
         ])?
         .encode_file_descriptor_set();
     fs::write(out()?.join("standard.binpb"), standard)?;
+    Ok(())
+}
+
+/// The clients of reflection, in both of its versions. They differ in the name of the package alone, so the older one
+/// takes the messages of the newer.
+fn services() -> Result<(), Failure> {
+    let out = out()?.join("services");
+    fs::create_dir_all(&out)?;
+    let files = ["grpc/reflection/v1/reflection.proto", "grpc/reflection/v1alpha/reflection.proto"];
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .build_server(false)
+        .bytes(".grpc.reflection.v1.FileDescriptorResponse")
+        .extern_path(".grpc.reflection.v1alpha", "crate::rpc::services::grpc::reflection::v1")
+        .out_dir(out)
+        .include_file("services.rs")
+        .compile_fds(protox::compile(files, ["proto"])?)?;
     Ok(())
 }
 

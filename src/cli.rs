@@ -8,6 +8,7 @@ mod colour;
 mod demo;
 mod explain;
 mod healthcheck;
+mod init;
 mod key;
 mod problems;
 mod routes;
@@ -66,6 +67,8 @@ enum Action {
     Serve,
     /// Serve sample services that come with Transom, to play with: nothing else is needed.
     Demo(demo::Options),
+    /// Write a gateway.toml for a running server, which is asked for its schema by reflection.
+    Init(init::Options),
     /// Check configuration, schema and routes, and print every problem; binds nothing.
     Check {
         #[arg(long, value_enum, default_value_t)]
@@ -104,6 +107,7 @@ pub fn run() -> ExitCode {
     match action.unwrap_or(Action::Serve) {
         Action::Serve => serve::run(config.source()),
         Action::Demo(options) => demo::run(&options),
+        Action::Init(options) => init::run(&options),
         Action::Check { format } => check::run(&config, format),
         Action::Routes { format } => routes::run(&config, format),
         Action::Explain(request) => explain::run(&config, &request),

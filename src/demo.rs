@@ -1,5 +1,5 @@
 //! The sample services behind `transom demo`: a bookshop, its till, a talk with the bookseller, imports
-//! and files, on a real tonic server with everything in memory and within limits.
+//! and files, with reflection, on a real tonic server with everything in memory and within limits.
 //!
 //! Look here to start them, for their descriptors and for a configuration of a gateway in front. What the
 //! methods do is told in `proto/transom/demo/v1`. This layer knows nothing of the gateway.

@@ -10,6 +10,7 @@ mod compile;
 mod exchange;
 mod explain;
 mod policy;
+pub mod reflection;
 mod resolve;
 mod routes;
 mod secrets;

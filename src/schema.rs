@@ -16,7 +16,7 @@ mod proto_source;
 mod tables;
 mod views;
 
-pub use builder::{Builder, standard};
+pub use builder::{Builder, is_standard, standard};
 pub use http_rule::HttpRule;
 pub use tables::{Cardinality, EnumId, FieldType, Idempotency, MessageId, MethodId, Schema};
 pub use views::{Enum, Field, Message, Method};

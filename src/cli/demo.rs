@@ -37,7 +37,9 @@ pub(super) fn run(options: &Options) -> ExitCode {
 fn start(options: &Options) -> Result<(), Vec<Problem>> {
     let services = demo::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
         .map_err(|error| vec![problems::outside(format!("the sample services cannot start: {error}"))])?;
-    let served = serve::serve(source(services.addr, options.listen), announce);
+    let samples = services.addr;
+    let served =
+        serve::serve(source(samples, options.listen), |bound, gateway| announce(bound, gateway, samples));
     services.shutdown();
     served.map_err(|problems| problems.into_iter().map(say_which_option).collect())
 }
@@ -65,13 +67,13 @@ fn say_which_option(problem: Problem) -> Problem {
     }
 }
 
-fn announce(bound: &Bound, gateway: &Gateway) {
+fn announce(bound: &Bound, gateway: &Gateway, samples: SocketAddr) {
     let colours = Colours::of(&io::stderr());
-    print(&mut io::stderr(), &welcome(bound, gateway.routes(), colours));
+    print(&mut io::stderr(), &welcome(bound, gateway.routes(), samples, colours));
 }
 
 /// The routes, where the demo listens, and what to try. Automatic routes are all alike and told at once.
-fn welcome(bound: &Bound, rows: Vec<RouteRow>, colours: Colours) -> String {
+fn welcome(bound: &Bound, rows: Vec<RouteRow>, samples: SocketAddr, colours: Colours) -> String {
     let (automatic, written): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.source == "auto");
     let mut text = routes::table(&written, colours);
     let public = bound.public.join(", ");
@@ -79,7 +81,10 @@ fn welcome(bound: &Bound, rows: Vec<RouteRow>, colours: Colours) -> String {
     text.push_str(&colours.dim(automatic).to_string());
     let listens = colours.bold(format!("http://{public}"));
     let written =
-        writeln!(text, "The demo listens at {listens}, its admin listener at http://{}.", bound.admin);
+        writeln!(text, "The demo listens at {listens}, its admin listener at http://{}.", bound.admin)
+            .and_then(|()| {
+                writeln!(text, "The samples behind it, with reflection, are at http://{samples}.")
+            });
     debug_assert!(written.is_ok(), "writing to a string cannot fail");
     text.push_str("Try, in another terminal:\n\n");
     let commands = bound.public.first().and_then(|listen| listen.parse().ok()).map(demo::commands);

@@ -11,6 +11,7 @@ use super::model::{Address, Config, Endpoint, Listen, SchemaSource, Upstream};
 use super::policy::{AuthChoice, PolicyKeys};
 use super::problem::{Located, Location, Problem};
 use super::raw::Raw;
+use super::suggest::closest;
 
 /// Checks a configuration that could be read, as far as it could be.
 pub(super) fn check(config: &Config, raw: &Raw) {
@@ -20,6 +21,7 @@ pub(super) fn check(config: &Config, raw: &Raw) {
     catch_all(&config.upstreams, &mut problems);
     unused_tls(&config.upstreams, &mut problems);
     selectors(config, &mut problems);
+    reflecting(config, &mut problems);
     auth_names(config, &mut problems);
     requirements_of_nobody(config, &mut problems);
     files(config, &mut problems);
@@ -98,6 +100,22 @@ fn selectors(config: &Config, problems: &mut Vec<Problem>) {
         let help = format!("join it with the one at {first}");
         problems.push(Problem::error(second.clone(), format!("`{selector}` is selected twice")).help(help));
     });
+}
+
+/// Who is asked for its schema is an upstream.
+fn reflecting(config: &Config, problems: &mut Vec<Problem>) {
+    let known: Vec<&str> = config.upstreams.iter().map(|upstream| &*upstream.name).collect();
+    for schema in &config.schema {
+        let SchemaSource::Reflection(name) = &schema.source else { continue };
+        if !known.contains(&&*name.value) {
+            let help = match closest(&name.value, &known) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("the upstreams are {}", known.join(", ")),
+            };
+            let message = format!("there is no upstream `{}`", name.value);
+            problems.push(Problem::error(name.at.clone(), message).help(help));
+        }
+    }
 }
 
 /// All levels of policy keys.

@@ -102,6 +102,8 @@ pub enum SchemaSource {
     DescriptorSet(Located<PathBuf>),
     /// `.proto` files, by absolute glob patterns, and the folders that imports are relative to.
     Protos { patterns: Vec<Located<PathBuf>>, include: Vec<Located<PathBuf>> },
+    /// What the upstream of this name says of itself by reflection.
+    Reflection(Located<Arc<str>>),
     /// A serialized `FileDescriptorSet` that is part of the program. No key leads here: it comes with the
     /// text of an embedded configuration (`Kind::Text`).
     Embedded(&'static [u8]),

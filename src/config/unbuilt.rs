@@ -40,8 +40,7 @@ pub(super) enum Shape {
 }
 
 /// Keys of single tables.
-const UNBUILT: &[(Shape, &str)] =
-    &[(Shape::Schema, "reflection"), (Shape::Sse, "event"), (Shape::Sse, "event_field")];
+const UNBUILT: &[(Shape, &str)] = &[(Shape::Sse, "event"), (Shape::Sse, "event_field")];
 
 /// Policy keys, which every table that holds policy keys has.
 const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "rate_limit", "headers"];

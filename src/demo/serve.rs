@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
+use super::DESCRIPTORS;
 use super::bookshop::{Bookshop, Shop};
 use super::chat::Chat;
 use super::failures::Failures;
@@ -120,6 +121,13 @@ fn routes() -> tonic::transport::server::Router {
         .add_service(files.max_decoding_message_size(MAX_MESSAGE))
         .add_service(import.max_decoding_message_size(MAX_MESSAGE))
         .add_service(TickerServer::new(Ticker).max_decoding_message_size(MAX_MESSAGE))
+        .add_optional_service(reflection().build_v1().ok())
+        .add_optional_service(reflection().build_v1alpha().ok())
+}
+
+/// Our own descriptors cannot but be read.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS)
 }
 
 fn server() -> Server {

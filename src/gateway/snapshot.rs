@@ -16,6 +16,7 @@ use crate::transcode::Codec;
 use crate::upstream::Spec;
 
 use super::auth::Blocks;
+use super::reflection;
 use super::routes::{self, RouteTable};
 use super::secrets::Secrets;
 
@@ -38,7 +39,9 @@ impl Snapshot {
     /// Reads, checks and compiles everything.
     pub(super) fn load(source: &Source, generation: u64) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let config::Loaded { config, mut warnings } = config::load(source)?;
-        let schema = load::load(&config.schema)?;
+        let reflected = reflection::ask_all(&config)?;
+        let schema = load::load(&config.schema, &reflected.sets)?;
+        warnings.extend(reflected.warnings);
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
         let (blocks, mut problems) = Blocks::load(&config);
         let (secrets, more) = Secrets::load(config.fixed_metadata().flat_map(Fixed::references));
@@ -55,7 +58,7 @@ impl Snapshot {
         let watched = watched(&config, schema.files);
         let snapshot = Self {
             generation,
-            fingerprint: fingerprint(&watched, &config),
+            fingerprint: fingerprint(&watched, &config, &reflected.sets),
             upstreams,
             config: Arc::new(config),
             codec,
@@ -81,7 +84,7 @@ fn upstreams(config: &Config, problems: &mut Vec<Problem>) -> Vec<Arc<Spec>> {
 fn watched(config: &Config, schema_files: Vec<PathBuf>) -> Vec<PathBuf> {
     let patterns = config.schema.iter().flat_map(|schema| match &schema.source {
         SchemaSource::Protos { patterns, .. } => patterns.as_slice(),
-        SchemaSource::DescriptorSet(_) | SchemaSource::Embedded(_) => &[],
+        SchemaSource::DescriptorSet(_) | SchemaSource::Reflection(_) | SchemaSource::Embedded(_) => &[],
     });
     let secrets = config.fixed_metadata().flat_map(Fixed::references);
     let secrets = secrets.filter_map(|secret| secret.value.file().cloned());
@@ -102,12 +105,18 @@ fn tls_files(tls: &UpstreamTls) -> impl Iterator<Item = PathBuf> {
     tls.ca.iter().chain(client).map(|file| file.value.clone())
 }
 
-/// The environment can change a configuration too, so its outcome counts beside the files.
-fn fingerprint(watched: &[PathBuf], config: &Config) -> u64 {
+/// The environment can change a configuration too, so its outcome counts beside the files; so does what
+/// upstreams say of themselves.
+fn fingerprint(watched: &[PathBuf], config: &Config, reflected: &load::Reflected) -> u64 {
     let mut hasher = DefaultHasher::new();
     for path in watched {
         path.hash(&mut hasher);
         std::fs::read(path).ok().hash(&mut hasher);
+    }
+    for schema in &config.schema {
+        if let SchemaSource::Reflection(upstream) = &schema.source {
+            reflected.get(&upstream.value).hash(&mut hasher);
+        }
     }
     format!("{config:?}").hash(&mut hasher);
     hasher.finish()

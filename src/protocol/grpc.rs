@@ -145,15 +145,9 @@ fn body_frame(frame: Result<Frame, Status>, outcome: &Outcome) -> BodyFrame<Byte
         }
         Err(status) => {
             outcome.fail(&status);
-            BodyFrame::trailers(status_trailers(&status))
+            BodyFrame::trailers(trailers::of(&status))
         }
     }
-}
-
-fn status_trailers(status: &Status) -> HeaderMap {
-    let mut map = status.metadata.as_deref().cloned().unwrap_or_default().into_headers();
-    trailers::write(status, &mut map);
-    map
 }
 
 /// A call that failed before it had an answer: Trailers-Only.
@@ -167,7 +161,7 @@ pub(super) fn refuse(status: &Status) -> Response<Body> {
         *response.status_mut() =
             StatusCode::from_u16(status.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
     }
-    *response.headers_mut() = status_trailers(status);
+    *response.headers_mut() = trailers::of(status);
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     response
 }

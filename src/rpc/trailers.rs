@@ -88,6 +88,14 @@ pub fn write(status: &Status, trailers: &mut HeaderMap) {
     }
 }
 
+/// The trailers of a call that ended with an error, the metadata of the error included.
+#[must_use]
+pub fn of(status: &Status) -> HeaderMap {
+    let mut map = status.metadata.as_deref().cloned().unwrap_or_default().into_headers();
+    write(status, &mut map);
+    map
+}
+
 /// Decodes the base64 of `-bin` metadata; padding is optional (gRPC PROTOCOL-HTTP2, "Binary-Header").
 #[must_use]
 pub fn decode_bin(value: &[u8]) -> Option<Bytes> {

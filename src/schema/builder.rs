@@ -51,6 +51,12 @@ pub fn standard() -> &'static Arc<Schema> {
     &STANDARD
 }
 
+/// Whether a file is among those that every schema may import without bringing them along.
+#[must_use]
+pub fn is_standard(file: &str) -> bool {
+    standard().files.iter().any(|row| &*row.name == file)
+}
+
 impl Builder {
     /// Adds a serialized `FileDescriptorSet`. A file that was there before, by name, is skipped.
     pub fn add_set(&mut self, set: Bytes, at: &Location) {

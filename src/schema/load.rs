@@ -1,8 +1,11 @@
 //! Reads the sources that a configuration names into one [`Schema`].
 //!
-//! This is where files are touched; it runs when a configuration is loaded, never for a request.
+//! This is where files are touched; it runs when a configuration is loaded, never for a request. What
+//! upstreams say of themselves somebody else has asked them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -18,11 +21,14 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
 }
 
+/// What upstreams have said of themselves by reflection: serialized `FileDescriptorSet`s, by upstream.
+pub type Reflected = HashMap<Arc<str>, Bytes>;
+
 /// Reads all sources.
 ///
 /// # Errors
 /// Everything that is wrong with any of them, each with its place.
-pub fn load(sources: &[model::Schema]) -> Result<Loaded, Vec<Problem>> {
+pub fn load(sources: &[model::Schema], reflected: &Reflected) -> Result<Loaded, Vec<Problem>> {
     let mut builder = Builder::default();
     let mut files = Vec::new();
     let mut problems = Vec::new();
@@ -33,6 +39,7 @@ pub fn load(sources: &[model::Schema]) -> Result<Loaded, Vec<Problem>> {
                 builder.add_set(Bytes::from_static(set), &source.at);
                 Ok(())
             }
+            SchemaSource::Reflection(upstream) => add_reflected(&mut builder, upstream, reflected),
             SchemaSource::Protos { patterns, include } => {
                 proto_source::compile(patterns, include, &source.at).map(|compiled| {
                     files.extend(compiled.files);
@@ -66,6 +73,19 @@ fn add_descriptor_set(
     at.file = Some(path.value.clone().into());
     at.position = None;
     builder.add_set(Bytes::from(set), &at);
+    Ok(())
+}
+
+fn add_reflected(
+    builder: &mut Builder,
+    upstream: &Located<Arc<str>>,
+    reflected: &Reflected,
+) -> Result<(), Vec<Problem>> {
+    let Some(set) = reflected.get(&upstream.value) else {
+        let message = format!("the upstream `{}` was not asked for its schema", upstream.value);
+        return Err(vec![Problem::error(upstream.at.clone(), message)]);
+    };
+    builder.add_set(set.clone(), &upstream.at);
     Ok(())
 }
 

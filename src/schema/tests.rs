@@ -19,7 +19,7 @@ fn compile(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<load::Loaded, V
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    let loaded = load::load(&[protos(folder.path())]);
+    let loaded = load::load(&[protos(folder.path())], &load::Reflected::new());
     (folder, loaded)
 }
 
@@ -116,7 +116,7 @@ fn without_include_imports_start_from_the_folder_of_the_pattern() {
     if let SchemaSource::Protos { include, .. } = &mut source.source {
         include.clear();
     }
-    assert_eq!(load::load(&[source]).unwrap().files.len(), 2);
+    assert_eq!(load::load(&[source], &load::Reflected::new()).unwrap().files.len(), 2);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn load_set(bytes: &[u8]) -> Result<load::Loaded, Vec<Problem>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("set.binpb");
     std::fs::write(&path, bytes).unwrap();
-    load::load(&[descriptor_set(path)])
+    load::load(&[descriptor_set(path)], &load::Reflected::new())
 }
 
 #[test]

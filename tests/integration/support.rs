@@ -4,6 +4,7 @@ pub mod calls;
 pub mod client;
 pub mod gateway;
 pub mod raw;
+pub mod reflecting;
 pub mod script;
 pub mod shop;
 pub mod site;

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod calls;
+mod clients;
 mod hostile;
 mod failover;
 mod health;

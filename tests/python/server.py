@@ -5,6 +5,7 @@ The contract with whoever starts it (the integration tests do, as
 
 * `--port 0` takes a free port of 127.0.0.1. Once the server accepts calls it prints one line to standard
   output, `listening on PORT`, and nothing else ever.
+* `--reflection` lets it tell its schema by grpc.reflection.v1alpha.
 * It ends on SIGTERM, on SIGINT and, with `--until-stdin-closes`, when its standard input does: whoever holds
   the other end of that pipe cannot leave it behind.
 * State is in memory and starts the same every time: shelves 1 and 2 with two books each.
@@ -312,9 +313,19 @@ async def stdin_closed():
         pass
 
 
-async def serve(port, until_stdin_closes):
+def reflect(server):
+    from grpc_reflection.v1alpha import reflection
+
+    modules = (shop, protos.ticker_pb2, protos.chat_pb2, protos.import_books_pb2, protos.files_pb2, protos.failures_pb2)
+    names = [service.full_name for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
+    reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
+
+
+async def serve(port, reflection, until_stdin_closes):
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     register(server)
+    if reflection:
+        reflect(server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     print(f"listening on {port}", flush=True)
@@ -332,6 +343,7 @@ async def serve(port, until_stdin_closes):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--reflection", action="store_true")
     parser.add_argument("--until-stdin-closes", action="store_true")
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.port, arguments.until_stdin_closes))
+    asyncio.run(serve(arguments.port, arguments.reflection, arguments.until_stdin_closes))

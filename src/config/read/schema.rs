@@ -1,6 +1,7 @@
 //! `[[schema]]`: where descriptors come from.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::name;
 use crate::config::entry::Entry;
@@ -41,13 +42,14 @@ fn protos(entry: &Entry<'_>) -> Option<Vec<Located<PathBuf>>> {
 fn schema(mut table: Table<'_>) -> Option<Schema> {
     let descriptor_set = table.located("descriptor_set", Entry::path);
     let protos = table.get("protos", protos);
+    let reflection = table.located("reflection", |entry| entry.text().map(Arc::from));
     let include = table.get("include", |entry| entry.texts(|entry, text| Some(entry.resolve(text))));
     let exclude = table.get("exclude", |entry| entry.texts(name::selector_text)).unwrap_or_default();
     let has = ["descriptor_set", "protos", "reflection"].map(|key| table.has(key));
     match has.into_iter().filter(|has| *has).count() {
         0 => table.missing(
             "has no source of descriptors",
-            "add descriptor_set = \"shop.binpb\" or protos = [\"proto/**/*.proto\"]",
+            "add descriptor_set = \"shop.binpb\", protos = [\"proto/**/*.proto\"] or reflection = \"UPSTREAM\"",
         ),
         1 => {}
         _ => table.wrong("has more than one source of descriptors", "write one [[schema]] for each"),
@@ -62,6 +64,7 @@ fn schema(mut table: Table<'_>) -> Option<Schema> {
     table.finish();
     let protos =
         protos.map(|patterns| SchemaSource::Protos { patterns, include: include.unwrap_or_default() });
-    let source = descriptor_set.map(SchemaSource::DescriptorSet).or(protos)?;
+    let reflection = reflection.map(SchemaSource::Reflection);
+    let source = descriptor_set.map(SchemaSource::DescriptorSet).or(protos).or(reflection)?;
     Some(Schema { source, exclude, at })
 }
