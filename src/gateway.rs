@@ -12,6 +12,7 @@ mod explain;
 mod policy;
 pub mod reflection;
 mod resolve;
+mod resume;
 mod routes;
 mod secrets;
 mod service;

@@ -44,6 +44,7 @@ const SHARED: &[&str] = &[
     "body",
     "content_type",
     "detect",
+    "event_id",
     "form",
     "head",
     "headers",

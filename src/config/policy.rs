@@ -7,8 +7,10 @@
 
 mod access;
 mod cors;
+mod event;
 mod group;
 mod metadata;
+mod resume;
 mod retry;
 mod value;
 
@@ -22,9 +24,12 @@ use access::RequireKeys;
 pub use access::{AuthChoice, Claims, Require};
 use cors::CorsKeys;
 pub use cors::{Cors, OriginPattern, Origins};
+pub use event::{EventField, EventName};
 use group::group;
 use metadata::MetadataKeys;
 pub use metadata::{Fixed, FixedValue, Metadata, Names, Profile};
+use resume::ResumeKeys;
+pub use resume::{FieldName, Resume};
 use retry::RetryChoice;
 pub use retry::{Idempotent, Retry};
 use value::PolicyValue;
@@ -55,6 +60,7 @@ pub struct PolicyKeys {
     pub stream_headers_after: Option<Located<Duration>>,
     pub limits: LimitKeys,
     pub retry: RetryChoice,
+    pub resume: ResumeKeys,
     pub json: JsonKeys,
     pub query: QueryKeys,
     pub forms: Option<Located<bool>>,
@@ -80,6 +86,8 @@ pub struct Policy {
     pub limits: Limits,
     /// How calls are sent again; `None`: not at all.
     pub retry: Option<Retry>,
+    /// How streams go on after their upstream died; `None`: not at all.
+    pub resume: Option<Resume>,
     pub json: Json,
     pub query: Query,
     /// Whether bodies may be HTML forms.
@@ -154,6 +162,10 @@ group! {
         heartbeat: Interval = Interval(Duration::from_secs(15));
         /// After how long a browser connects again; `retry:` in the stream.
         retry: Duration = Duration::from_secs(2);
+        /// The name of every event that carries a message; `"message"` is what events without a name are.
+        event: EventName = EventName::default();
+        /// The field of the answer that names its event, where it says something.
+        event_field: EventField = EventField::default();
     }
 }
 
@@ -194,6 +206,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
             .map_or(DEFAULT_HEADERS_AFTER, |after| after.value),
         limits: Limits::resolve(levels, |keys| &keys.limits),
         retry: retry::resolve(levels),
+        resume: resume::resolve(levels),
         json: Json::resolve(levels, |keys| &keys.json),
         query: Query::resolve(levels, |keys| &keys.query),
         forms: nearest(levels, |keys| &keys.forms).is_some_and(|forms| forms.value),
@@ -222,6 +235,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     ];
     rows.extend(policy.limits.effective("limits", levels, |keys| &keys.limits));
     rows.extend(retry::effective(policy.retry.as_ref(), levels));
+    rows.extend(resume::effective(policy.resume.as_ref(), levels));
     rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
     rows.push(row("forms", &policy.forms, nearest(levels, |keys| &keys.forms)));
@@ -282,6 +296,7 @@ impl PolicyKeys {
             stream_headers_after: table.located("stream_headers_after", Duration::read),
             limits: LimitKeys::read(table, "limits"),
             retry: RetryChoice::read(table),
+            resume: ResumeKeys::read(table),
             json: JsonKeys::read(table, "json"),
             query: QueryKeys::read(table, "query"),
             forms: table.located("forms", bool::read),

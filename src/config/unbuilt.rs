@@ -25,6 +25,7 @@ pub(super) enum Shape {
     CustomPattern,
     Limits,
     Retry,
+    Resume,
     Json,
     Query,
     Sse,
@@ -39,17 +40,15 @@ pub(super) enum Shape {
     Named,
 }
 
-/// Keys of single tables.
-const UNBUILT: &[(Shape, &str)] = &[(Shape::Sse, "event"), (Shape::Sse, "event_field")];
-
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "resume", "rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["hedge", "rate_limit", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
     "timeout",
     "limits",
     "retry",
+    "resume",
     "stream",
     "stream_headers_after",
     "sse",
@@ -65,7 +64,7 @@ const POLICY: &[&str] = &[
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.
 pub(super) fn is_unbuilt(shape: Shape, key: &str) -> bool {
-    UNBUILT.contains(&(shape, key)) || shape.holds_policy() && UNBUILT_POLICY.contains(&key)
+    shape.holds_policy() && UNBUILT_POLICY.contains(&key)
 }
 
 /// Where a key belongs that stands in the wrong table.

@@ -1,5 +1,7 @@
 //! One rule, checked against its method and compiled into a [`Target`].
 
+mod stream;
+
 use std::sync::Arc;
 
 use crate::config::model::{HttpBinding, Route as TomlRoute, Upstream};
@@ -129,6 +131,8 @@ pub(super) fn compile<'c>(
         call_policy: made.call,
         policy: made.target,
         codec: Arc::clone(codec),
+        resume: stream::resume(made.resume.as_ref(), method, &request)?,
+        event: stream::event(made.event_field.as_ref(), method)?,
         request,
         response,
     };

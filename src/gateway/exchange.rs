@@ -7,12 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use tower::ServiceExt as _;
 
 use crate::middleware::access::Admitted;
 use crate::protocol::{Adapter, Body, Client, Outcome, Target, websocket};
 use crate::rpc::{Caller, Status};
 use crate::telemetry::guard::Draining;
+
+use super::resume;
 
 /// Serves a call.
 ///
@@ -43,7 +44,7 @@ where
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
     admitted.apply(&mut call.metadata);
     target.set_metadata(&mut call.metadata);
-    let reply = Box::pin(caller.oneshot(call));
+    let reply = resume::send(caller, call, &target);
     adapter.encode(reply, target, outcome, draining).await
 }
 
@@ -63,6 +64,6 @@ pub(super) fn upgrade(
     websocket::upgrade(head, captures, Arc::clone(&target), outcome, move |mut call| {
         admitted.apply(&mut call.metadata);
         target.set_metadata(&mut call.metadata);
-        Box::pin(caller.oneshot(call))
+        resume::send(caller, call, &target)
     })
 }

@@ -7,11 +7,13 @@ use http::HeaderName;
 
 use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
-    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldNames, Idempotent, Int64Form, Metadata,
-    Policy, PolicyKeys, Profile, Retry, StreamForm, Unknown, auth_statement, open_credentials, resolve,
+    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldName, FieldNames, Idempotent, Int64Form,
+    Metadata, Policy, PolicyKeys, Profile, Resume, Retry, StreamForm, Unknown, auth_statement,
+    open_credentials, resolve,
 };
-use crate::config::problem::{Location, Problem};
+use crate::config::problem::{Located, Location, Problem};
 use crate::middleware::access::Access;
+use crate::protocol::LAST_EVENT_ID_PARAMETER;
 use crate::protocol::target::{
     FIELDS, MetadataPolicy, SsePolicy, StreamFraming, TargetPolicy, WebSocketPolicy,
 };
@@ -42,10 +44,12 @@ pub(super) struct Made {
     pub(super) call: Arc<CallPolicy>,
     pub(super) idempotent: Idempotent,
     pub(super) access: Arc<Access>,
+    pub(super) resume: Option<Resume>,
+    pub(super) event_field: Option<Located<FieldName>>,
 }
 
-/// The levels by their addresses, the upstream, and whether the call is a stream.
-type Key = (Vec<usize>, Arc<str>, bool);
+/// The levels by their addresses, the upstream, and the kind of the call.
+type Key = (Vec<usize>, Arc<str>, Kind);
 
 impl<'c> Policies<'c> {
     pub(super) fn new(config: &'c Config, blocks: &'c Blocks, secrets: &'c Secrets) -> Self {
@@ -89,15 +93,16 @@ impl<'c> Policies<'c> {
             self.open = open_credentials(&levels);
         }
         let addresses = levels.iter().map(|keys| std::ptr::from_ref::<PolicyKeys>(keys).addr()).collect();
-        let streams = kind != Kind::Unary;
-        let key = (addresses, Arc::clone(&upstream.name), streams);
+        let key = (addresses, Arc::clone(&upstream.name), kind);
         let made = self.made.entry(key).or_insert_with(|| {
             let policy = resolve(&levels);
             Made {
-                target: Arc::new(target_policy(&policy, upstream, streams, self.secrets)),
+                target: Arc::new(target_policy(&policy, upstream, kind, self.secrets)),
                 call: Arc::new(call_policy(&policy, &upstream.name)),
                 idempotent: policy.retry.as_ref().map_or(Idempotent::Derived, |retry| retry.idempotent),
                 access: Arc::new(access(&policy, self.blocks)),
+                resume: policy.resume,
+                event_field: policy.sse.event_field.0,
             }
         });
         made.clone()
@@ -129,9 +134,9 @@ fn call_policy(policy: &Policy, upstream: &Arc<str>) -> CallPolicy {
     }
 }
 
-fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool, secrets: &Secrets) -> TargetPolicy {
+fn target_policy(policy: &Policy, upstream: &Upstream, kind: Kind, secrets: &Secrets) -> TargetPolicy {
     TargetPolicy {
-        timeout: if streams { policy.stream_timeout } else { policy.timeout }.duration(),
+        timeout: if kind == Kind::Unary { policy.timeout } else { policy.stream_timeout }.duration(),
         body_limit: policy.limits.body,
         message_limit: policy.limits.message,
         stream_headers_after: policy.stream_headers_after,
@@ -141,7 +146,11 @@ fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool, secrets: &
             StreamForm::Ndjson => Some(StreamFraming::Ndjson),
             StreamForm::Array => Some(StreamFraming::Array),
         },
-        sse: SsePolicy { heartbeat: policy.sse.heartbeat.0, retry: policy.sse.retry },
+        sse: SsePolicy {
+            heartbeat: policy.sse.heartbeat.0,
+            retry: policy.sse.retry,
+            event: policy.sse.event.line().map(Arc::from),
+        },
         websocket: WebSocketPolicy {
             message_limit: policy.websocket.message,
             idle_ping: policy.websocket.idle_ping.0,
@@ -154,7 +163,7 @@ fn target_policy(policy: &Policy, upstream: &Upstream, streams: bool, secrets: &
         },
         read: read_options(policy),
         write: write_options(policy),
-        query: query_options(policy),
+        query: query_options(policy, kind),
         envelope: policy.json.envelope,
         forms: policy.forms,
         fields: policy.json.fields,
@@ -171,12 +180,15 @@ fn metadata_policy(metadata: &Metadata, secrets: &Secrets) -> MetadataPolicy {
     }
 }
 
-/// Where `$fields` selects what is answered, it is no field of the request.
-fn query_options(policy: &Policy) -> QueryOptions {
+/// Where `$fields` selects what is answered, or `lastEventId` where a stream goes on, it is no field of
+/// the request.
+fn query_options(policy: &Policy, kind: Kind) -> QueryOptions {
     let ignored = policy.query.ignore.iter().map(String::as_str);
+    let resumes = policy.resume.is_some() && kind == Kind::ServerStreaming;
+    let own = [policy.json.fields.then_some(FIELDS), resumes.then_some(LAST_EVENT_ID_PARAMETER)];
     QueryOptions {
         ignore_unknown: policy.query.unknown == Unknown::Ignore,
-        ignore: ignored.chain(policy.json.fields.then_some(FIELDS)).map(Box::from).collect(),
+        ignore: ignored.chain(own.into_iter().flatten()).map(Box::from).collect(),
     }
 }
 

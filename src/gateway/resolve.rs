@@ -1,5 +1,6 @@
 //! From the head of a request to its target, or to the answer that needs none.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -142,7 +143,7 @@ fn head_of(found: Found<'_, Arc<Route>>) -> Resolved {
 
 /// The host that a request is for, in lower case and without port. The authority of the target beats
 /// `Host` (RFC 9112 §3.2.2).
-pub(super) fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+pub(super) fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<Cow<'r, str>> {
     let authority = match uri.authority() {
         Some(authority) => authority.as_str(),
         None => headers.get(HOST)?.to_str().ok()?,
@@ -152,7 +153,8 @@ pub(super) fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => without_user,
     };
-    Some(host.to_ascii_lowercase())
+    let upper = host.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some(if upper { host.to_ascii_lowercase().into() } else { host.into() })
 }
 
 /// What the gateway does by itself is allowed too: `HEAD` where there is `GET`, and `OPTIONS`.

@@ -222,9 +222,17 @@ impl<'c> Builder<'c> {
     }
 
     fn compile(&mut self, entry: Entry<'c>) -> Option<Compiled> {
-        compile(entry.rule, entry.method, entry.upstream.1, self.codec, &mut self.policies)
-            .map_err(|problem| self.problems.push(problem))
-            .ok()
+        let compiled = compile(entry.rule, entry.method, entry.upstream.1, self.codec, &mut self.policies);
+        match compiled {
+            Ok(compiled) => Some(compiled),
+            Err(problem) => {
+                // What is wrong with a policy is wrong for each rule of its method.
+                if !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
+                None
+            }
+        }
     }
 
     /// Enters a rule under each of its hosts.

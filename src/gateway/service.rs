@@ -42,15 +42,30 @@ impl Worker {
 impl Service<Request<AxumBody>> for Worker {
     type Response = Response<AxumBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<AxumBody>, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.0.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<AxumBody>) -> Self::Future {
-        let answered = self.0.call(request);
-        Box::pin(async move { Ok(answered.await?.map(AxumBody::new)) })
+        Answering { answered: self.0.call(request) }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The answer of a [`Worker`] to come, with the body that axum passes on.
+    pub struct Answering {
+        #[pin]
+        answered: <Edge<Serve> as Service<Request<AxumBody>>>::Future,
+    }
+}
+
+impl Future for Answering {
+    type Output = Result<Response<AxumBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().answered.poll(cx).map_ok(|response| response.map(AxumBody::new))
     }
 }
 

@@ -51,7 +51,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let headers = request.headers_mut();
-        let id = headers.get(X_REQUEST_ID).filter(|id| is_well_formed(id)).cloned().unwrap_or_else(make);
+        let mut id = headers.get(X_REQUEST_ID).filter(|id| is_well_formed(id)).cloned().unwrap_or_else(make);
+        // A value that never comes again would only drive others out of HPACK's table (RFC 7541 §7.1.3).
+        id.set_sensitive(true);
         headers.insert(X_REQUEST_ID, id.clone());
         Named { answered: self.inner.call(request), id: Some(id) }
     }

@@ -4,13 +4,14 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_util::FutureExt as _;
-use http::{Request, Response};
+use futures_util::future::CatchUnwind;
+use http::{Method, Request, Response, Version};
 use tower::{Layer, Service};
 
-use crate::protocol::{Body, adapter, detect};
+use crate::protocol::{Body, Client, adapter, detect};
 use crate::rpc::{Code, Origin, Status};
 
 /// Adds [`Rescue`].
@@ -33,29 +34,57 @@ pub struct Rescue<S> {
 
 impl<S, B> Service<Request<B>> for Rescue<S>
 where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>,
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Rescued<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let client = detect::detect(&request);
-        let (method, version) = (request.method().clone(), request.version());
-        let answered = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        Box::pin(async move {
-            let Ok(answered) = answered.await else {
-                tracing::error!("a request has panicked: this is a mistake in Transom, please report it");
-                let message = "the gateway failed";
-                let status = Status::new(Code::Internal, Origin::Gateway, "PANIC", message);
-                return Ok(adapter::refuse_bare(client, &method, version, &status));
-            };
-            answered
-        })
+        let asker = Asker {
+            client: detect::detect(&request),
+            method: request.method().clone(),
+            version: request.version(),
+        };
+        Rescued { answered: AssertUnwindSafe(self.inner.call(request)).catch_unwind(), asker }
+    }
+}
+
+/// What must be known of a request to refuse it.
+#[derive(Debug)]
+struct Asker {
+    client: Client,
+    method: Method,
+    version: Version,
+}
+
+pin_project_lite::pin_project! {
+    /// Answers for a service that has panicked.
+    #[derive(Debug)]
+    pub struct Rescued<F> {
+        #[pin]
+        answered: CatchUnwind<AssertUnwindSafe<F>>,
+        asker: Asker,
+    }
+}
+
+impl<F> Future for Rescued<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>>,
+{
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        Poll::Ready(ready!(this.answered.poll(cx)).unwrap_or_else(|_| {
+            tracing::error!("a request has panicked: this is a mistake in Transom, please report it");
+            let status = Status::new(Code::Internal, Origin::Gateway, "PANIC", "the gateway failed");
+            Ok(adapter::refuse_bare(this.asker.client, &this.asker.method, this.asker.version, &status))
+        }))
     }
 }
 

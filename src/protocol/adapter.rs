@@ -72,7 +72,7 @@ impl Adapter {
     /// The answer to a client that has had everything already, and only needs to be told to stop.
     #[must_use]
     pub fn stop(self, head: &Parts) -> Option<Response<Body>> {
-        (self == Self::Stream(StreamFraming::Sse)).then(|| sse::stop(&head.headers)).flatten()
+        (self == Self::Stream(StreamFraming::Sse)).then(|| sse::stop(head)).flatten()
     }
 
     /// Turns a request into a call.
@@ -130,7 +130,7 @@ impl Adapter {
                 stream_body::answer(Ndjson, reply, target, outcome, draining).await
             }
             Self::Stream(StreamFraming::Sse) => {
-                let framing = Sse::new(target.policy.sse);
+                let framing = Sse::new(target.policy.sse.clone());
                 stream_body::answer(framing, reply, target, outcome, draining).await
             }
         }

@@ -8,22 +8,24 @@ use crate::transcode::request::{self, RequestError};
 use super::Target;
 use super::invalid::{element_too_large, invalid, invalid_element, message_too_large};
 
-/// The values of path variables and the query of a request.
+/// The values of path variables, the query of a request, and where its stream goes on.
 #[derive(Debug)]
 pub(super) struct Bindings {
     captures: Vec<String>,
     query: String,
+    /// The field that says after what a stream goes on, encoded.
+    after: Vec<u8>,
 }
 
 impl Bindings {
-    pub(super) fn new(captures: &[&str], query: &str) -> Self {
+    pub(super) fn new(captures: &[&str], query: &str, after: Vec<u8>) -> Self {
         let captures = captures.iter().map(|&text| text.to_owned()).collect();
-        Self { captures, query: query.to_owned() }
+        Self { captures, query: query.to_owned(), after }
     }
 
     /// Nothing: what the messages after the first have.
     pub(super) const fn none() -> Self {
-        Self { captures: Vec::new(), query: String::new() }
+        Self { captures: Vec::new(), query: String::new(), after: Vec::new() }
     }
 
     /// A message of the client.
@@ -57,10 +59,12 @@ impl Bindings {
         let captures: Vec<&str> = self.captures.iter().map(String::as_str).collect();
         let parts = request::Parts { captures: &captures, query: &self.query, body, content_type };
         let (codec, policy) = (&target.codec, &target.policy);
-        if target.kind.client_streams() {
-            target.request.encode_streamed(codec, parts, &policy.read, &policy.query)
+        let mut message = if target.kind.client_streams() {
+            target.request.encode_streamed(codec, parts, &policy.read, &policy.query)?
         } else {
-            target.request.encode(codec, parts, &policy.read, &policy.query)
-        }
+            target.request.encode(codec, parts, &policy.read, &policy.query)?
+        };
+        message.extend_from_slice(&self.after);
+        Ok(message)
     }
 }

@@ -16,7 +16,7 @@ use crate::transcode::form::Form;
 use crate::transcode::request;
 
 use super::invalid::{invalid, message_too_large};
-use super::{Body, Target, body, content_type, form, head, headers};
+use super::{Body, Target, body, content_type, event_id, form, head, headers};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -44,7 +44,8 @@ where
         Content::Bytes(_) => target.request.encode(codec, parts, read, query),
         Content::Form(form) => target.request.encode_form(codec, parts, form, read, query),
     };
-    let message = message.map_err(|error| invalid(error, target.request.body_name()))?;
+    let mut message = message.map_err(|error| invalid(error, target.request.body_name()))?;
+    message.extend(event_id::after(head, target)?);
     if message.len() > policy.message_limit {
         return Err(message_too_large(policy.message_limit));
     }

@@ -20,7 +20,7 @@ use crate::transcode::elements::{Elements, Form};
 use super::bindings::Bindings;
 use super::body::next_chunk;
 use super::invalid::invalid_elements;
-use super::{Outcome, Target, content_type, head, headers};
+use super::{Outcome, Target, content_type, event_id, head, headers};
 
 /// The most bytes of a raw body that one message carries.
 const PIECE: usize = 1024 * 1024;
@@ -42,7 +42,8 @@ pub(super) fn decode<B>(
 where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
-    let bindings = Bindings::new(captures, head.uri.query().unwrap_or_default());
+    let after = event_id::after(head, target)?;
+    let bindings = Bindings::new(captures, head.uri.query().unwrap_or_default(), after);
     let media_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let alone = bindings.encode(target, &[], media_type)?;
     let limit = target.policy.message_limit;

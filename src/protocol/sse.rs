@@ -10,11 +10,14 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderValue;
+use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 
+use crate::config::policy::EventName;
 use crate::rpc::{Code, Message, Status};
 
+use super::event_id;
 use super::headers::set_stream;
 use super::stream_body::{Ending, Framing};
 use super::target::SsePolicy;
@@ -22,17 +25,10 @@ use super::{Body, Target};
 
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
-/// The id of the end; no message has one.
-const END: &str = "transom-end";
-
-/// The last event id that a client has seen (WHATWG HTML §9.2.4).
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
 /// The answer to a client that has had the end and comes back: "a client can be told to stop reconnecting
 /// using the HTTP 204 No Content response code" (WHATWG HTML §9.2.1).
-pub(super) fn stop(headers: &HeaderMap) -> Option<Response<Body>> {
-    let last = headers.get(LAST_EVENT_ID)?;
-    (last == END).then(|| {
+pub(super) fn stop(head: &Parts) -> Option<Response<Body>> {
+    event_id::is_end(head).then(|| {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         response
@@ -59,21 +55,20 @@ impl Framing for Sse {
     /// A comment makes `onopen` fire at once; `retry:` is how long a browser waits to come back.
     fn open(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(b": ok\n");
-        retry(self.policy.retry, out);
+        retry(spread(self.policy.retry), out);
     }
 
+    /// An event with its name, its id and the message. A name that would break the framing, or tell the end or the
+    /// failure of the stream, is left out: it stands in the message anyway.
     fn message(&mut self, message: &Message, target: &Target, out: &mut Vec<u8>) -> Result<(), Status> {
         let start = out.len();
-        out.extend_from_slice(b"data: ");
-        target.write_json(message, out).inspect_err(|_| out.truncate(start))?;
-        out.extend_from_slice(b"\n\n");
-        Ok(())
+        self.event(message, target, out).inspect_err(|_| out.truncate(start))
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"event: end\nid: ");
-        out.extend_from_slice(END.as_bytes());
-        out.extend_from_slice(b"\ndata: {\"code\":0}\n\n");
+        out.extend_from_slice(b"event: end\n");
+        line(b"id: ", event_id::END.as_bytes(), out);
+        out.extend_from_slice(b"data: {\"code\":0}\n\n");
     }
 
     fn fail(&mut self, status: &Status, target: &Target, out: &mut Vec<u8>) -> Ending {
@@ -96,6 +91,31 @@ impl Framing for Sse {
     }
 }
 
+impl Sse {
+    /// Appends an event; on an error, a part of it.
+    fn event(&self, message: &Message, target: &Target, out: &mut Vec<u8>) -> Result<(), Status> {
+        let label = target.label(message)?.filter(|label| EventName::is_usable(label));
+        if let Some(label) = label.as_deref().or(self.policy.event.as_deref()) {
+            line(b"event: ", label.as_bytes(), out);
+        }
+        if let Some(cursor) = target.cursor(message)? {
+            out.extend_from_slice(b"id: ");
+            event_id::write(&cursor, out)?;
+            out.push(b'\n');
+        }
+        out.extend_from_slice(b"data: ");
+        target.write_json(message, out)?;
+        out.extend_from_slice(b"\n\n");
+        Ok(())
+    }
+}
+
+fn line(field: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(field);
+    out.extend_from_slice(value);
+    out.push(b'\n');
+}
+
 /// Says how long to wait before coming back.
 fn retry(after: Duration, out: &mut Vec<u8>) {
     out.extend_from_slice(b"retry: ");
@@ -116,8 +136,10 @@ mod tests {
     #[test]
     fn only_the_id_of_the_end_stops() {
         let answer = |id: Option<&'static str>| {
-            let headers = id.map(|id| (LAST_EVENT_ID, HeaderValue::from_static(id))).into_iter().collect();
-            stop(&headers).map(|response| response.status())
+            let request = id
+                .into_iter()
+                .fold(http::Request::builder(), |request, id| request.header("last-event-id", id));
+            stop(&request.body(()).unwrap().into_parts().0).map(|response| response.status())
         };
         assert_eq!(answer(Some("transom-end")), Some(StatusCode::NO_CONTENT));
         for other in [None, Some(""), Some("transom-end2"), Some("transom-en"), Some("7")] {

@@ -20,7 +20,7 @@ use super::body::{Aborted, BodyStream};
 use super::{Body, Outcome, Target, headers};
 
 /// A call under way.
-pub(super) type PendingReply = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send>>;
+pub type PendingReply = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send>>;
 
 /// How much is gathered of what is ready before it is handed to the socket.
 const GATHER: usize = 8 * 1024;

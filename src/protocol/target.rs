@@ -4,14 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use crate::config::policy::OriginPattern;
 use crate::rpc::{CallPolicy, FieldViolation, Kind, Message, Metadata, Method, Status};
+use crate::transcode::field_text::FieldText;
 use crate::transcode::http_body::HttpBody;
 use crate::transcode::query::{self, QueryOptions};
 use crate::transcode::request::RequestPlan;
 use crate::transcode::response::ResponsePlan;
+use crate::transcode::resume::ResumePlan;
 use crate::transcode::{Codec, ReadOptions, WireError, WriteOptions};
 
 use super::{headers, json_error};
@@ -29,6 +32,10 @@ pub struct Target {
     pub codec: Arc<Codec>,
     pub request: RequestPlan,
     pub response: ResponsePlan,
+    /// How a stream goes on after its upstream died, where the route says so.
+    pub resume: Option<Arc<ResumePlan>>,
+    /// What names an event.
+    pub event: Option<Arc<FieldText>>,
 }
 
 impl Target {
@@ -82,6 +89,42 @@ impl Target {
         let response = self.response.selecting(&self.codec, &text);
         let response = response.map_err(|error| invalid_selection(error.0))?;
         Ok(Arc::new(Self { response, ..Self::clone(&self) }))
+    }
+
+    /// The cursor of a message of the upstream, where the route resumes and the message has one.
+    ///
+    /// # Errors
+    /// When it is none of the method's output type: the upstream's fault.
+    pub fn cursor(&self, message: &Message) -> Result<Option<String>, Status> {
+        let Some(plan) = &self.resume else { return Ok(None) };
+        plain(message)?;
+        plan.cursor(&self.codec, &message.bytes).map_err(|error| undecodable(&error))
+    }
+
+    /// A request that starts after a cursor.
+    ///
+    /// # Errors
+    /// When the cursor is none that the request can take: the upstream's fault, which sent it.
+    pub fn after(&self, request: &Message, cursor: &str) -> Result<Message, Status> {
+        let mut bytes = request.bytes.to_vec();
+        if let Some(plan) = &self.resume {
+            plan.write(&self.codec, cursor, &mut bytes).map_err(|error| {
+                let text =
+                    format!("the upstream sent a cursor that no request can take: {}", error.description);
+                Status::bad_upstream("UPSTREAM_CURSOR_INVALID", text)
+            })?;
+        }
+        Ok(Message::from(Bytes::from(bytes)))
+    }
+
+    /// What a message says that its event is called.
+    ///
+    /// # Errors
+    /// When it is none of the method's output type: the upstream's fault.
+    pub(super) fn label(&self, message: &Message) -> Result<Option<String>, Status> {
+        let Some(field) = &self.event else { return Ok(None) };
+        plain(message)?;
+        field.read(&self.codec, &message.bytes, &self.policy.write).map_err(|error| undecodable(&error))
     }
 
     /// Gives a call what the configuration says; it comes last, so no client can forge it.
@@ -190,12 +233,14 @@ pub enum StreamFraming {
 }
 
 /// What server-sent events need to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SsePolicy {
     /// After how much silence a comment is sent.
     pub heartbeat: Duration,
     /// How long a browser waits before it connects again.
     pub retry: Duration,
+    /// What events that carry a message are called, if anything.
+    pub event: Option<Arc<str>>,
 }
 
 /// What a WebSocket needs to know.

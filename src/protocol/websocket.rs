@@ -26,7 +26,7 @@ use crate::telemetry::guard::Handover;
 
 use super::bindings::Bindings;
 use super::stream_body::PendingReply;
-use super::{Body, Outcome, Target, head, headers};
+use super::{Body, Outcome, Target, event_id, head, headers};
 
 use dialect::Dialect;
 pub use handshake::{admit_origin, is_handshake, method_override, methods, take_token};
@@ -56,7 +56,8 @@ pub fn upgrade(
     if let Some(echo) = echo {
         response.headers_mut().insert(http::header::SEC_WEBSOCKET_PROTOCOL, echo);
     }
-    let bindings = bindings(captures, head.uri.query().unwrap_or_default());
+    let after = event_id::after(&head, &target)?;
+    let bindings = bindings(captures, head.uri.query().unwrap_or_default(), after);
     let alone = bindings.encode(&target, &[], "")?;
     let metadata = headers::from_rest(&head, &target.policy.metadata)?;
     let start = starter(head.headers, metadata, Arc::clone(&target), call);
@@ -94,12 +95,12 @@ fn starter(
 }
 
 /// What path and query say; `?method=` is no parameter of the call.
-fn bindings(captures: &[&str], query: &str) -> Bindings {
+fn bindings(captures: &[&str], query: &str, after: Vec<u8>) -> Bindings {
     if method_override(query).is_none() {
-        return Bindings::new(captures, query);
+        return Bindings::new(captures, query, after);
     }
     let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("method=")).collect();
-    Bindings::new(captures, &kept.join("&"))
+    Bindings::new(captures, &kept.join("&"), after)
 }
 
 fn no_upgrade() -> Status {

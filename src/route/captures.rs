@@ -59,7 +59,8 @@ impl Captures {
 
     /// Takes the values out of a path that the template matches; `verb` tells whether by its verb.
     pub(super) fn take(path: &Path<'_>, verb: bool, spans: &[Span]) -> Result<Self, PathError> {
-        let mut captures = Self { text: String::new(), ends: Vec::with_capacity(spans.len()) };
+        let text = String::with_capacity(if spans.is_empty() { 0 } else { path.raw_len() });
+        let mut captures = Self { text, ends: Vec::with_capacity(spans.len()) };
         for span in spans {
             let (start, end) = (span.start.within(path), span.end.within(path));
             for index in start..end {

@@ -73,6 +73,11 @@ impl<'p> Path<'p> {
         self.segments.len()
     }
 
+    /// How long the segments are as they were sent, slashes between them included: no value is longer.
+    pub(super) fn raw_len(&self) -> usize {
+        self.segments.iter().map(|segment| segment.raw.len() + 1).sum()
+    }
+
     /// The segments, with the verb as a part of the last.
     pub(super) fn segments(&self) -> &[PathSegment<'p>] {
         &self.segments

@@ -23,11 +23,9 @@ impl Metadata {
     /// (`content-*`, `te`, hop-by-hop names) or to gRPC itself (`grpc-*`).
     #[must_use]
     pub fn from_upstream(headers: HeaderMap) -> Self {
-        if headers.keys().any(is_reserved) {
-            Self(retain(&headers, |name| !is_reserved(name)))
-        } else {
-            Self(headers)
-        }
+        let mut metadata = Self(headers);
+        metadata.retain(|name| !is_reserved(name));
+        metadata
     }
 
     /// The first value of a name.
@@ -48,8 +46,8 @@ impl Metadata {
 
     /// Keeps only names that `keep` says.
     pub fn retain(&mut self, keep: impl Fn(&HeaderName) -> bool) {
-        let dropped: Vec<HeaderName> = self.0.keys().filter(|name| !keep(name)).cloned().collect();
-        for name in dropped {
+        // A removal changes the order of the rest, so that there is one search for each.
+        while let Some(name) = self.0.keys().find(|name| !keep(name)).cloned() {
             self.0.remove(name);
         }
     }
@@ -110,16 +108,6 @@ impl From<HeaderMap> for Metadata {
     fn from(headers: HeaderMap) -> Self {
         Self(headers)
     }
-}
-
-fn retain(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let mut kept = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        if keep(name) {
-            kept.append(name.clone(), value.clone());
-        }
-    }
-    kept
 }
 
 #[cfg(test)]

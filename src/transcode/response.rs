@@ -116,7 +116,7 @@ fn named(output: Message<'_>, name: &str) -> Result<Content, FieldPathError> {
 }
 
 /// The content of a message below others; empty where there is none.
-fn value(wire: Bytes, way: impl Iterator<Item = u32>) -> Result<Bytes, WireError> {
+pub(super) fn value(wire: Bytes, way: impl Iterator<Item = u32>) -> Result<Bytes, WireError> {
     let mut message = wire;
     for number in way {
         message = merged(message, number)?;

@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::support::events::{RETRY, settled};
 use crate::support::gateway::Gateway;
 use crate::support::site::Site;
 use crate::support::upstream::PATIENCE;
@@ -62,7 +63,7 @@ async fn a_grpcio_server_is_called_by_json() {
     ] {
         let answer = gateway.get("/v1/ticker?count=3&interval=0.01s").accept(accept).fetch().await;
         assert_eq!((answer.status, answer.complete), (200, true), "{accept}: {}", answer.text());
-        assert!(answer.text().starts_with(start), "{accept}: {}", answer.text());
+        assert!(settled(answer.text(), RETRY).starts_with(start), "{accept}: {}", answer.text());
         assert_eq!(answer.text().lines().count(), lines, "{accept}: {}", answer.text());
     }
     let missing = gateway.get("/v1/shelves/999999").fetch().await;

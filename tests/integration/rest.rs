@@ -22,6 +22,7 @@ async fn path_and_query_make_the_message() {
         fields: vec!["x".into(), "y".into()],
         size: 2,
         revision: 9_007_199_254_740_993,
+        after: String::new(),
     };
     assert_eq!(message, expected);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use h2::Reason;
 
 use crate::support::client::Answer;
+use crate::support::events::{RETRY, settled};
 use crate::support::script::Script;
 use crate::support::shop::{behind, item, scripted, wire};
 
@@ -77,7 +78,7 @@ async fn messages_and_their_end_arrive() {
             assert_eq!((answer.status, answer.complete), (200, true), "{framing:?} {names:?}");
             assert_eq!(answer.header("content-type"), framing.media_type());
             assert_eq!(answer.header("cache-control"), "no-cache, no-transform");
-            assert_eq!(answer.text(), framing.whole(names));
+            assert_eq!(settled(answer.text(), RETRY), framing.whole(names));
         }
     }
 }
@@ -136,7 +137,8 @@ async fn a_failure_in_the_middle_is_never_taken_for_an_end() {
                 if framing == Array {
                     assert_eq!(answer.text(), left, "{what}");
                 }
-                assert!(answer.text().starts_with(&left), "{framing:?} {what}: {:?} {left:?}", answer.text());
+                let text = settled(answer.text(), RETRY);
+                assert!(text.starts_with(&left), "{framing:?} {what}: {text:?} {left:?}");
                 if framing != Array && what.ends_with("status") {
                     assert!(answer.text().contains(r#"{"code":9,"message":"no"}"#), "{}", answer.text());
                 }
@@ -153,7 +155,8 @@ async fn a_slow_stream_gets_its_head_first() {
         let mut response = gateway.get(WATCH).accept(framing.media_type()).send().await;
         assert_eq!(response.status, 200);
         let opening = if framing == Sse { ": ok\nretry: 2000\n\n" } else { "[" };
-        assert_eq!(response.until(opening).await, opening);
+        let read = response.until(if framing == Sse { "\n\n" } else { "[" }).await;
+        assert_eq!(settled(&read, RETRY), opening);
         response.until("late").await;
     }
 }
@@ -200,7 +203,7 @@ async fn a_unary_method_can_be_one_event() {
     let (_upstream, gateway) = behind(Script::unary(wire(&item("a")))).await;
     for framing in [Ndjson, Sse] {
         let answer = gateway.get("/v1/items/1").accept(framing.media_type()).fetch().await;
-        assert_eq!(answer.text(), framing.whole(&["a"]));
+        assert_eq!(settled(answer.text(), RETRY), framing.whole(&["a"]));
     }
 }
 
@@ -220,11 +223,8 @@ async fn a_heartbeat_keeps_a_silent_stream_alive() {
     let script = |_: &_| messages(&["a"]).sleep(Duration::from_millis(500)).ok();
     let (_upstream, gateway) = scripted("sse = { heartbeat = \"50ms\", retry = \"1s\" }", script).await;
     let answer = gateway.get(WATCH).accept("text/event-stream").fetch().await;
-    assert!(
-        answer.text().starts_with(": ok\nretry: 1000\n\ndata: {\"name\":\"a\"}\n\n:\n\n:\n\n"),
-        "{}",
-        answer.text()
-    );
+    let text = settled(answer.text(), 1000);
+    assert!(text.starts_with(": ok\nretry: 1000\n\ndata: {\"name\":\"a\"}\n\n:\n\n:\n\n"), "{text}");
 }
 
 #[tokio::test]
@@ -314,6 +314,7 @@ async fn other_streams_have_until_the_end_of_the_drain() {
         upstream.call(0).await;
         gateway.signal("TERM").await;
         let answer = running.await.unwrap();
-        assert_eq!((answer.complete, answer.text()), (true, framing.whole(&["a"]).as_str()), "{path}");
+        let text = settled(answer.text(), RETRY);
+        assert_eq!((answer.complete, text), (true, framing.whole(&["a"])), "{path}");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod client;
+pub mod events;
 pub mod gateway;
 pub mod raw;
 pub mod reflecting;

@@ -2,96 +2,24 @@
 //!
 //! Whatever came from outside is escaped: a line stays one line, and no terminal obeys it.
 
+mod json;
+
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
 use http::Version;
-use serde::Serialize;
 
 use super::Entry;
-use crate::rpc::{Code, Origin};
 use crate::telemetry::log::Format;
 use crate::telemetry::timestamp::Timestamp;
 
 /// Appends the line of an entry, with its end of line.
 pub fn line(out: &mut String, format: Format, entry: &Entry) {
     let written = match format {
-        Format::Json => json(out, entry),
+        Format::Json => json::write(out, entry),
         Format::Readable => readable(out, entry),
     };
     debug_assert!(written.is_ok(), "writing to a string cannot fail");
     out.push('\n');
-}
-
-/// The fields of a JSON line, in their order. What is unknown is left out.
-#[derive(Serialize)]
-struct Fields<'a> {
-    time: String,
-    client: Option<String>,
-    request_id: &'a str,
-    method: &'a str,
-    path: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<&'a str>,
-    protocol: &'a str,
-    http_version: &'a str,
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rpc_method: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    bytes_in: u64,
-    bytes_out: u64,
-    messages_in: u64,
-    messages_out: u64,
-    /// Milliseconds, to the microsecond.
-    duration_ms: f64,
-    end: &'a str,
-}
-
-fn json(out: &mut String, entry: &Entry) -> fmt::Result {
-    let fields = Fields {
-        time: Timestamp(entry.time).to_string(),
-        client: entry.client.map(|client| client.to_string()),
-        request_id: &entry.request_id,
-        method: entry.method.as_str(),
-        path: &entry.path,
-        host: entry.host.as_deref(),
-        protocol: entry.protocol,
-        http_version: version(entry.http_version),
-        status: entry.status,
-        rpc_method: entry.rpc_method.as_deref(),
-        kind: entry.kind,
-        code: entry.code.map(Code::name),
-        origin: entry.origin.map(Origin::name),
-        reason: entry.reason.as_deref(),
-        bytes_in: entry.bytes_in,
-        bytes_out: entry.bytes_out,
-        messages_in: entry.messages_in,
-        messages_out: entry.messages_out,
-        duration_ms: milliseconds(entry.duration),
-        end: entry.end.name(),
-    };
-    let text = serde_json::to_string(&fields).map_err(|_| fmt::Error)?;
-    // Inside strings JSON demands escapes below U+0020 only; terminals obey more than those.
-    text.chars().try_for_each(|char| match char {
-        char if is_unsafe(char) => {
-            char.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
-        }
-        char => out.write_char(char),
-    })
-}
-
-/// Whole microseconds as milliseconds: what a double holds exactly for 285 years.
-#[expect(clippy::cast_precision_loss, reason = "only durations beyond 285 years lose microseconds")]
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1000.0
 }
 
 const DIM: &str = "\x1b[2m";

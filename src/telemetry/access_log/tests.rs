@@ -70,7 +70,7 @@ fn what_is_unknown_is_left_out() {
         line(Format::Json, &entry),
         "{\"time\":\"1970-01-01T00:00:00.000Z\",\"client\":null,\"request_id\":\"\",\"method\":\"POST\",\
          \"path\":\"/\",\"protocol\":\"http\",\"http_version\":\"HTTP/2\",\"status\":0,\"bytes_in\":0,\
-         \"bytes_out\":0,\"messages_in\":0,\"messages_out\":0,\"duration_ms\":0.0,\"end\":\"complete\"}\n"
+         \"bytes_out\":0,\"messages_in\":0,\"messages_out\":0,\"duration_ms\":0.000,\"end\":\"complete\"}\n"
     );
 }
 

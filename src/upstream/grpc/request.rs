@@ -80,8 +80,10 @@ impl Request {
         headers.insert(CONTENT_TYPE, GRPC);
         headers.entry(USER_AGENT).or_insert(AGENT);
         if let Some(deadline) = self.deadline
-            && let Ok(timeout) = HeaderValue::try_from(format_grpc_timeout(deadline.remaining()))
+            && let Ok(mut timeout) = HeaderValue::from_str(&format_grpc_timeout(deadline.remaining()))
         {
+            // A value that never comes again would only drive others out of HPACK's table (RFC 7541 §7.1.3).
+            timeout.set_sensitive(true);
             headers.insert(GRPC_TIMEOUT, timeout);
         }
         if let Some(encoding) = &self.encoding {

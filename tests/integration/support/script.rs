@@ -1,11 +1,15 @@
 //! What a scripted upstream does with a call, step by step.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use transom::rpc::{Message, envelope};
+
+use super::upstream::Seen;
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -36,6 +40,18 @@ pub enum Step {
     Stall,
     /// Anywhere in a script: nothing of the request's body is read, so its windows stay full.
     Deaf,
+    /// Waits until the whole request has arrived, and goes on as it asks for.
+    Asked(Choice),
+}
+
+/// What becomes of a call once its request is known.
+#[derive(Clone)]
+pub struct Choice(pub Arc<dyn Fn(&Seen) -> Script + Send + Sync>);
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Choice")
+    }
 }
 
 /// A sequence of steps; most begin with one of the ready-made ones.
@@ -83,6 +99,11 @@ impl Script {
     /// Resets the stream at once.
     pub fn reset(reason: Reason) -> Self {
         Self::new().step(Step::Reset(reason))
+    }
+
+    /// Goes on as the request asks for.
+    pub fn asked(choice: impl Fn(&Seen) -> Self + Send + Sync + 'static) -> Self {
+        Self::new().step(Step::Asked(Choice(Arc::new(choice))))
     }
 
     /// Adds a step.

@@ -52,6 +52,8 @@ pub struct GetRequest {
     pub size: i32,
     #[prost(int64, tag = "6")]
     pub revision: i64,
+    #[prost(string, tag = "7")]
+    pub after: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

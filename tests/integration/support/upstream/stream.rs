@@ -1,5 +1,6 @@
 //! One call to a scripted upstream.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 
@@ -42,9 +43,14 @@ pub(super) async fn run(
     };
     state.seen.send_modify(|calls| calls.push(seen.clone()));
     let mut player = Player { respond, body: None, seen: seen.clone(), messages, state };
-    for step in script.steps {
+    let mut steps = VecDeque::from(script.steps);
+    while let Some(step) = steps.pop_front() {
+        let choice = if let Step::Asked(choice) = &step { Some(choice.clone()) } else { None };
         if player.play(step).await.is_none() {
             break;
+        }
+        for step in choice.into_iter().flat_map(|choice| (choice.0)(&seen).steps).rev() {
+            steps.push_front(step);
         }
     }
 }
@@ -95,7 +101,7 @@ impl Player {
     async fn play(&mut self, step: Step) -> Option<()> {
         match step {
             Step::Sleep(time) => self.unless_reset(tokio::time::sleep(time)).await,
-            Step::Request => {
+            Step::Request | Step::Asked(_) => {
                 let mut ended = self.seen.ended.subscribe();
                 self.unless_reset(async move { drop(ended.wait_for(Option::is_some).await) }).await
             }
