@@ -11,6 +11,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -125,6 +126,20 @@ async fn an_answer_before_the_end_of_the_body_is_not_lost() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn who_reads_late_finds_the_answer() {
+    let (_upstream, gateway) = behind(Script::new().trailers(&[("grpc-status", "7")])).await;
+    let mut socket = TcpStream::connect(gateway.public).await.unwrap();
+    let head = format!("POST {TALK} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let piece = [b"10000\r\n", &[b' '; 0x10000][..], b"\r\n"].concat();
+    // Until the gateway takes no more: it has answered long ago.
+    while let Ok(Ok(())) = timeout(Duration::from_millis(300), socket.write_all(&piece)).await {}
+    let mut answer = [0; 20];
+    timeout(PATIENCE, socket.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 403 "), "{}", String::from_utf8_lossy(&answer));
 }
 
 #[tokio::test]
