@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
+use tokio::sync::watch;
 
 pub use explain::Explanation;
 pub use routes::RouteRow;
@@ -32,7 +33,7 @@ use crate::config::Source;
 use crate::config::model::Config;
 use crate::config::problem::Problem;
 use crate::telemetry::access_log::AccessLog;
-use crate::upstream;
+use crate::upstream::{self, Pool, UpstreamReport};
 use snapshot::Snapshot;
 
 /// What all threads share: the current snapshot and where the next one comes from.
@@ -44,6 +45,10 @@ pub struct Gateway {
     reloading: Mutex<()>,
     /// Limits and retry tokens of upstreams, which hold for all workers together.
     calls: upstream::Shared,
+    /// The connections of each worker, for those who ask.
+    pools: Mutex<Vec<Pool>>,
+    /// The number of the current snapshot, for workers that have nothing else to do.
+    generation: watch::Sender<u64>,
 }
 
 /// What a reload did.
@@ -72,6 +77,8 @@ impl Gateway {
                 current,
                 reloading: Mutex::default(),
                 calls: upstream::Shared::default(),
+                pools: Mutex::default(),
+                generation: watch::Sender::new(1),
             }),
             warnings,
         ))
@@ -90,6 +97,7 @@ impl Gateway {
         let generation = if changed { snapshot.generation } else { before.generation };
         if changed {
             self.current.store(Arc::new(snapshot));
+            self.generation.send_replace(generation);
         }
         Ok(Reloaded { generation, changed, warnings, routes })
     }
@@ -112,6 +120,13 @@ impl Gateway {
         self.current.load().routes.rows()
     }
 
+    /// What can be seen of the upstreams, of all workers together.
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<UpstreamReport> {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        UpstreamReport::together(pools.iter().map(Pool::report))
+    }
+
     /// What would become of a request: which route matches and why, or which came close.
     #[must_use]
     pub fn explain(&self, method: &str, target: &str, host: Option<&str>) -> Explanation {
@@ -123,6 +138,13 @@ impl Gateway {
     #[must_use]
     pub fn worker(self: &Arc<Self>, access_log: AccessLog) -> Worker {
         Worker::new(Arc::clone(self), access_log)
+    }
+
+    /// The connections of one more worker, which are then reported, too.
+    fn pool(&self) -> Pool {
+        let pool = Pool::sharing(&self.calls);
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).push(pool.clone());
+        pool
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

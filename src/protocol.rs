@@ -26,6 +26,9 @@ mod grpc;
 pub mod websocket;
 pub mod adapter;
 
+#[cfg(test)]
+mod fixture;
+
 pub use adapter::Adapter;
 pub use body::Body;
 pub use detect::Client;

@@ -5,6 +5,7 @@
 //! gateway itself calls services.
 //! This layer knows no sockets, no descriptors and no configuration.
 
+mod attempt;
 mod call;
 mod client;
 mod code;
@@ -17,10 +18,11 @@ pub mod services;
 mod status;
 pub mod trailers;
 
+pub use attempt::{Again, Attempt, Tried};
 pub use call::{Call, Caller, Frame, Kind, Message, Messages, Method, Reply, ReplyStream};
 pub use client::Client;
 pub use code::Code;
 pub use deadline::Deadline;
 pub use metadata::Metadata;
-pub use policy::{CallPolicy, Retry};
+pub use policy::{CallPolicy, Hedge, Retry};
 pub use status::{Any, DOMAIN, FieldViolation, Origin, Status};

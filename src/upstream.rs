@@ -8,15 +8,18 @@
 //! instructions by one thread and are there so that all types stay `Send`. Only what [`Shared`] counts,
 //! limits and retry tokens, belongs to all workers.
 
-mod attempts;
+mod admit;
 mod backoff;
 mod balance;
 mod channel;
 mod connection;
+mod deadline;
 mod dial;
+mod dispatch;
 mod endpoint;
 mod failure;
 mod grpc;
+mod hedge;
 mod lane;
 mod outlier;
 mod pool;
@@ -26,6 +29,7 @@ mod resolve;
 mod retry;
 mod shared;
 mod spec;
+mod stack;
 mod timer;
 mod tls;
 mod wire;

@@ -45,6 +45,7 @@ const SHARED: &[&str] = &[
     "content_type",
     "detect",
     "event_id",
+    "fixture",
     "form",
     "head",
     "headers",

@@ -9,6 +9,7 @@ mod access;
 mod cors;
 mod event;
 mod group;
+mod hedge;
 mod metadata;
 mod resume;
 mod retry;
@@ -26,6 +27,8 @@ use cors::CorsKeys;
 pub use cors::{Cors, OriginPattern, Origins};
 pub use event::{EventField, EventName};
 use group::group;
+pub use hedge::Hedge;
+use hedge::HedgeChoice;
 use metadata::MetadataKeys;
 pub use metadata::{Fixed, FixedValue, Metadata, Names, Profile};
 use resume::ResumeKeys;
@@ -60,6 +63,7 @@ pub struct PolicyKeys {
     pub stream_headers_after: Option<Located<Duration>>,
     pub limits: LimitKeys,
     pub retry: RetryChoice,
+    pub hedge: HedgeChoice,
     pub resume: ResumeKeys,
     pub json: JsonKeys,
     pub query: QueryKeys,
@@ -86,6 +90,8 @@ pub struct Policy {
     pub limits: Limits,
     /// How calls are sent again; `None`: not at all.
     pub retry: Option<Retry>,
+    /// How slow calls are sent further times; `None`: not at all.
+    pub hedge: Option<Hedge>,
     /// How streams go on after their upstream died; `None`: not at all.
     pub resume: Option<Resume>,
     pub json: Json,
@@ -174,6 +180,8 @@ group! {
     WebSocketKeys => WebSocket, Shape::WebSocket {
         /// Bytes of one message of a client.
         message: usize = 1 << 20;
+        /// Bytes of one frame of a client; a message may come in any number of them.
+        frame: usize = 256 << 10;
         /// After how long without a sign of the client it is pinged; as long again has it to answer.
         idle_ping: Interval = Interval(Duration::from_secs(20));
         /// Origins of pages that may connect, besides those of the gateway's own host.
@@ -206,6 +214,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
             .map_or(DEFAULT_HEADERS_AFTER, |after| after.value),
         limits: Limits::resolve(levels, |keys| &keys.limits),
         retry: retry::resolve(levels),
+        hedge: hedge::resolve(levels),
         resume: resume::resolve(levels),
         json: Json::resolve(levels, |keys| &keys.json),
         query: Query::resolve(levels, |keys| &keys.query),
@@ -235,6 +244,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     ];
     rows.extend(policy.limits.effective("limits", levels, |keys| &keys.limits));
     rows.extend(retry::effective(policy.retry.as_ref(), levels));
+    rows.extend(hedge::effective(policy.hedge.as_ref(), levels));
     rows.extend(resume::effective(policy.resume.as_ref(), levels));
     rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
@@ -296,6 +306,7 @@ impl PolicyKeys {
             stream_headers_after: table.located("stream_headers_after", Duration::read),
             limits: LimitKeys::read(table, "limits"),
             retry: RetryChoice::read(table),
+            hedge: HedgeChoice::read(table),
             resume: ResumeKeys::read(table),
             json: JsonKeys::read(table, "json"),
             query: QueryKeys::read(table, "query"),

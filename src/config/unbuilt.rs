@@ -25,6 +25,7 @@ pub(super) enum Shape {
     CustomPattern,
     Limits,
     Retry,
+    Hedge,
     Resume,
     Json,
     Query,
@@ -41,13 +42,14 @@ pub(super) enum Shape {
 }
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["hedge", "rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["rate_limit", "headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
     "timeout",
     "limits",
     "retry",
+    "hedge",
     "resume",
     "stream",
     "stream_headers_after",

@@ -32,7 +32,9 @@ where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
     let target = match client {
-        Client::Rest | Client::WebSocket => target.selecting(head.uri.query().unwrap_or_default())?,
+        Client::Rest | Client::EventSource | Client::WebSocket => {
+            target.selecting(head.uri.query().unwrap_or_default())?
+        }
         Client::Grpc => target,
     };
     let adapter = Adapter::choose(client, &head, &target)?;

@@ -7,8 +7,8 @@ use http::HeaderName;
 
 use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
-    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldName, FieldNames, Idempotent, Int64Form,
-    Metadata, Policy, PolicyKeys, Profile, Resume, Retry, StreamForm, Unknown, auth_statement,
+    AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldName, FieldNames, Hedge, Idempotent,
+    Int64Form, Metadata, Policy, PolicyKeys, Profile, Resume, Retry, StreamForm, Unknown, auth_statement,
     open_credentials, resolve,
 };
 use crate::config::problem::{Located, Location, Problem};
@@ -130,7 +130,9 @@ fn call_policy(policy: &Policy, upstream: &Arc<str>) -> CallPolicy {
         streams: policy.limits.streams.0,
         idle: policy.limits.idle.duration(),
         age: policy.limits.age.duration(),
-        retry: policy.retry.as_ref().map(Retry::for_calls),
+        // Copies of a call that each were retried would be too many (gRFC A6 allows one of the two).
+        retry: policy.retry.as_ref().filter(|_| policy.hedge.is_none()).map(Retry::for_calls),
+        hedge: policy.hedge.as_ref().map(Hedge::for_calls),
     }
 }
 
@@ -153,6 +155,7 @@ fn target_policy(policy: &Policy, upstream: &Upstream, kind: Kind, secrets: &Sec
         },
         websocket: WebSocketPolicy {
             message_limit: policy.websocket.message,
+            frame_limit: policy.websocket.frame.min(policy.websocket.message),
             idle_ping: policy.websocket.idle_ping.0,
             origins: policy.websocket.origins.0.clone().into(),
         },

@@ -53,7 +53,7 @@ pub(super) fn resolve(routes: &RouteTable, client: Client, head: &Parts) -> Resu
             Ok(Resolved::Call { target, access, captures: None })
         }
         Client::WebSocket => socket(routes, head, host(&head.uri, &head.headers).as_deref()),
-        Client::Rest => {
+        Client::Rest | Client::EventSource => {
             let host = host(&head.uri, &head.headers);
             match preflight(routes, head, path, host.as_deref()) {
                 Some(resolved) => Ok(resolved),

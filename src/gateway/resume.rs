@@ -16,8 +16,8 @@ use tower::ServiceExt as _;
 use crate::protocol::Target;
 use crate::protocol::stream_body::PendingReply;
 use crate::rpc::{
-    Call, CallPolicy, Caller, Code, Deadline, Frame, Kind, Message, Messages, Metadata, Method, Reply,
-    ReplyStream, Status,
+    Attempt, Call, CallPolicy, Caller, Code, Deadline, Frame, Kind, Message, Messages, Metadata, Method,
+    Reply, ReplyStream, Status,
 };
 
 /// How often a stream is opened again without a message of progress in between.
@@ -100,6 +100,7 @@ impl Again {
                 Some(cursor) => self.target.after(&self.message, cursor)?,
                 None => self.message.clone(),
             }),
+            attempt: Attempt::default(),
         })
     }
 

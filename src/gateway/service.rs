@@ -33,8 +33,10 @@ pub struct Worker(Edge<Serve>);
 
 impl Worker {
     pub(super) fn new(gateway: Arc<Gateway>, access_log: AccessLog) -> Self {
-        let pool = Pool::sharing(&gateway.calls);
+        let pool = gateway.pool();
         let serve = Serve { gateway, pool, reconciled: Arc::new(AtomicU64::new(0)) };
+        serve.snapshot();
+        tokio::spawn(serve.clone().follow());
         Self(stack::edge(serve, access_log))
     }
 }
@@ -88,11 +90,27 @@ impl Service<Request<AxumBody>> for Serve {
     }
 
     fn call(&mut self, request: Request<AxumBody>) -> Self::Future {
+        Box::pin(serve(self.snapshot(), self.pool.clone(), request))
+    }
+}
+
+impl Serve {
+    /// The current snapshot, with the pool in line with it.
+    fn snapshot(&self) -> Arc<Snapshot> {
         let snapshot = self.gateway.snapshot();
         if self.reconciled.swap(snapshot.generation, Ordering::Relaxed) != snapshot.generation {
             self.pool.reconcile(&snapshot.upstreams);
         }
-        Box::pin(serve(snapshot, self.pool.clone(), request))
+        snapshot
+    }
+
+    /// Takes each new snapshot, so that a worker without requests is connected, too. Ends with the
+    /// worker's runtime.
+    async fn follow(self) {
+        let mut generation = self.gateway.generation.subscribe();
+        while generation.changed().await.is_ok() {
+            self.snapshot();
+        }
     }
 }
 
@@ -168,7 +186,7 @@ fn admit(access: &Access, client: Client, head: &Parts, target: &Target) -> Resu
         Client::Grpc => {}
         // A page opens any socket, with its cookies and without a preflight.
         Client::WebSocket => websocket::admit_origin(head, target)?,
-        Client::Rest => cors::check_cookies(&access.cors, head)?,
+        Client::Rest | Client::EventSource => cors::check_cookies(&access.cors, head)?,
     }
     access.admit(head)
 }

@@ -160,7 +160,9 @@ impl Record {
         self.outcome = response.extensions().get::<Arc<Outcome>>().cloned();
         let Some(entry) = &mut self.entry else { return };
         entry.status = response.status().as_u16();
-        if response.body().is_end_stream() || entry.method == Method::HEAD {
+        // An upgraded connection goes on behind its answer.
+        let goes_on = response.extensions().get::<Handover>().is_some();
+        if !goes_on && (response.body().is_end_stream() || entry.method == Method::HEAD) {
             entry.end = End::Complete;
         }
     }
@@ -184,6 +186,9 @@ impl Drop for Record {
     fn drop(&mut self) {
         let Some(mut entry) = self.entry.take() else { return };
         entry.duration = self.started.elapsed();
+        if self.outcome.as_ref().is_some_and(|outcome| outcome.is_closed()) {
+            entry.end = End::Complete;
+        }
         // Not the client has left, when it was sent away.
         if entry.end == End::ClientGone && self.draining.as_ref().is_some_and(Draining::is_expired) {
             entry.end = End::Drain;
@@ -198,6 +203,7 @@ impl Drop for Record {
             entry.origin = outcome.origin();
             entry.reason = outcome.reason().map(str::to_owned);
             entry.bytes_in = outcome.bytes_in();
+            entry.bytes_out += outcome.bytes_out();
             entry.messages_in = outcome.messages_in();
             entry.messages_out = outcome.messages_out();
         }

@@ -55,11 +55,9 @@ impl Adapter {
             Client::Grpc if head.version < Version::HTTP_2 => Err(grpc_needs_http2()),
             Client::Grpc => Ok(Self::Grpc),
             // Raw bytes have a content type of their own, which only the answer knows.
-            Client::Rest | Client::WebSocket if target.response.is_raw() && target.kind.server_streams() => {
-                Ok(Self::RawStream)
-            }
-            Client::Rest | Client::WebSocket if target.response.is_raw() => Ok(Self::Rest),
-            Client::Rest | Client::WebSocket => {
+            _ if target.response.is_raw() && target.kind.server_streams() => Ok(Self::RawStream),
+            _ if target.response.is_raw() => Ok(Self::Rest),
+            Client::Rest | Client::EventSource | Client::WebSocket => {
                 if let (true, Some(framing)) = (target.kind.server_streams(), target.policy.stream) {
                     return Ok(Self::Stream(framing));
                 }
@@ -164,7 +162,8 @@ pub fn refuse(
 ) -> Response<Body> {
     match client {
         Client::Grpc if version >= Version::HTTP_2 => grpc::refuse(status),
-        Client::Grpc | Client::Rest | Client::WebSocket => {
+        Client::EventSource if status.code == Code::Unavailable => sse::come_back(status, target),
+        Client::Grpc | Client::Rest | Client::EventSource | Client::WebSocket => {
             let policy = target.map(|target| &target.policy.metadata);
             let mut response = json_error::response(status, codec, policy.unwrap_or(&MetadataPolicy::PLAIN));
             if method == Method::HEAD {

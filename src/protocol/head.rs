@@ -9,7 +9,7 @@ use http::HeaderMap;
 use crate::rpc::deadline::{
     InvalidTimeout, parse_connect_timeout, parse_grpc_timeout, parse_request_timeout,
 };
-use crate::rpc::{Call, Deadline, Messages, Metadata, Status};
+use crate::rpc::{Attempt, Call, Deadline, Messages, Metadata, Status};
 
 use super::Target;
 
@@ -31,6 +31,7 @@ pub(super) fn call(
         encoding: None,
         accept_encoding: None,
         messages,
+        attempt: Attempt::default(),
     })
 }
 

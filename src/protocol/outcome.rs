@@ -3,7 +3,7 @@
 //! A response may have begun before its call has ended, so the adapter notes here what happens, and
 //! the edge reads it last.
 
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::rpc::{Code, Origin, Status};
@@ -22,8 +22,12 @@ pub struct Outcome {
     /// Why the gateway itself refused or failed.
     reason: OnceLock<String>,
     bytes_in: AtomicU64,
+    /// Of what goes out behind the answer; its body is counted where it is logged.
+    bytes_out: AtomicU64,
     messages_in: AtomicU64,
     messages_out: AtomicU64,
+    /// Whether an upgraded connection came to its end, and its client knows.
+    closed: AtomicBool,
 }
 
 impl Outcome {
@@ -37,8 +41,10 @@ impl Outcome {
             origin: AtomicU8::new(0),
             reason: OnceLock::new(),
             bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
             messages_in: AtomicU64::new(0),
             messages_out: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -61,9 +67,19 @@ impl Outcome {
         }
     }
 
-    /// Bytes of the request's body have come.
+    /// Bytes of the request's body, or over an upgraded connection, have come.
     pub fn bytes_received(&self, count: usize) {
         self.bytes_in.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes have gone to the client over an upgraded connection.
+    pub fn bytes_sent(&self, count: usize) {
+        self.bytes_out.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// An upgraded connection has come to its end, and its client has been told.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
     }
 
     /// A message came from the client.
@@ -98,6 +114,18 @@ impl Outcome {
     #[must_use]
     pub fn bytes_in(&self) -> u64 {
         self.bytes_in.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that have gone over an upgraded connection.
+    #[must_use]
+    pub fn bytes_out(&self) -> u64 {
+        self.bytes_out.load(Ordering::Relaxed)
+    }
+
+    /// Whether an upgraded connection came to its end, and its client knows.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// How the call ended, if it has.

@@ -1,8 +1,8 @@
 //! Server streams over HTTP and JSON as an array, as NDJSON, or as the bytes of `HttpBody` messages.
 //!
-//! A failure in the middle is never mistaken for an end: the array stays unclosed, NDJSON ends with an
-//! `{"error":…}` line, and the body is aborted in all three. Only an array of envelopes (`json.envelope`)
-//! can tell a failure in its last element, and is then closed.
+//! A failure in the middle is never mistaken for an end: array and NDJSON say it in a last element
+//! `{"error":…}`, the array stays unclosed, and the body is aborted in all three. Only in an array of
+//! envelopes (`json.envelope`) can that element be no message; it is then closed.
 
 use http::HeaderMap;
 use http::header::HeaderValue;
@@ -50,13 +50,13 @@ impl Framing for Array {
 
     /// Only in envelopes can a failure be told from a message; then the array ends whole.
     fn fail(&mut self, status: &Status, target: &Target, out: &mut Vec<u8>) -> Ending {
-        if !target.policy.envelope {
-            return Ending::Abort;
-        }
         if self.started {
             out.push(b',');
         }
-        target.write_failure(status, out);
+        write_error(&json_error::body(status, &target.codec), out);
+        if !target.policy.envelope {
+            return Ending::Abort;
+        }
         out.push(b']');
         Ending::Clean
     }
@@ -110,5 +110,9 @@ impl Framing for Raw {
 
     fn fail(&mut self, _status: &Status, _target: &Target, _out: &mut Vec<u8>) -> Ending {
         Ending::Abort
+    }
+
+    fn leaves_early(&self) -> bool {
+        false
     }
 }

@@ -10,11 +10,11 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use http::header::HeaderValue;
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 
-use crate::config::policy::EventName;
+use crate::config::policy::{self, EventName};
 use crate::rpc::{Code, Message, Status};
 
 use super::event_id;
@@ -33,6 +33,25 @@ pub(super) fn stop(head: &Parts) -> Option<Response<Body>> {
         *response.status_mut() = StatusCode::NO_CONTENT;
         response
     })
+}
+
+/// The answer to an EventSource whose call has failed before its first event, and may go well next time: it
+/// would never come back from the status that says so. Nothing of the failure is in it: a comment is no place
+/// for what an upstream says.
+pub(super) fn come_back(status: &Status, target: Option<&Target>) -> Response<Body> {
+    let least = target.map_or_else(|| policy::Sse::default().retry, |target| target.policy.sse.retry);
+    let mut out = b": unavailable\n".to_vec();
+    retry(spread(least.max(asked(status))), &mut out);
+    let mut response = Response::new(Body::from(out));
+    set_stream(response.headers_mut(), EVENT_STREAM);
+    response
+}
+
+/// The time that a failure itself says to wait (RFC 9110 §10.2.3); a date is none.
+fn asked(status: &Status) -> Duration {
+    let after = status.metadata.as_ref().and_then(|metadata| metadata.get(RETRY_AFTER.as_str()));
+    let seconds = after.and_then(|value| value.to_str().ok()?.parse::<u16>().ok());
+    Duration::from_secs(seconds.unwrap_or_default().into())
 }
 
 /// The framing of server-sent events.
@@ -84,10 +103,6 @@ impl Framing for Sse {
 
     fn heartbeat(&self) -> Option<(Duration, &'static [u8])> {
         Some((self.policy.heartbeat, b":\n\n"))
-    }
-
-    fn leaves_early(&self) -> bool {
-        true
     }
 }
 

@@ -44,10 +44,10 @@ pub(super) trait Framing: Send + 'static {
     fn heartbeat(&self) -> Option<(Duration, &'static [u8])> {
         None
     }
-    /// Whether a stream ends as soon as the process drains, because its clients come back by themselves;
-    /// others have until the end of the drain.
+    /// Whether a stream ends as soon as the process drains, and says why: what may last for ever is not waited
+    /// for. What must not break, and cannot say why, has until the end of the drain.
     fn leaves_early(&self) -> bool {
-        false
+        true
     }
 }
 
@@ -73,18 +73,18 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Status> {
     let mut source = Source::Waiting(reply);
     let mut metadata = Metadata::new();
-    let first =
-        match tokio::time::timeout(target.policy.stream_headers_after, source.first(&mut metadata)).await {
-            Ok(first) => Some(first?),
-            Err(_elapsed) => None,
-        };
+    // One message is no stream to come back to: it is waited for.
+    let draining = (framing.leaves_early() && target.kind.server_streams()).then_some(draining);
+    let first = or_drain(source.first(&mut metadata), draining.as_ref());
+    let first = match tokio::time::timeout(target.policy.stream_headers_after, first).await {
+        Ok(first) => Some(first?),
+        Err(_elapsed) => None,
+    };
     let mut response = Response::new(Body::empty());
     let message = first.as_ref().and_then(Option::as_ref);
     headers::to_rest(&metadata, &target.policy.metadata, response.headers_mut());
     headers::announce_trailers(&target.policy.metadata, response.headers_mut());
     framing.head(message, &target, response.headers_mut());
-    // One message is no stream to come back to: it is waited for.
-    let draining = (framing.leaves_early() && target.kind.server_streams()).then_some(draining);
     let next = first.map(Ok);
     let stream = MessageStream { source, next, framing, target, outcome, draining, phase: Phase::Head };
     *response.body_mut() = Body::Stream(stream.into_body());
@@ -220,7 +220,7 @@ impl<F: Framing> MessageStream<F> {
 
     /// The next message; `None` when there was silence for the length of a heartbeat.
     async fn wait(&mut self) -> Option<Result<Option<Message>, Status>> {
-        let next = next_or_drain(&mut self.source, self.draining.as_ref());
+        let next = or_drain(self.source.next(), self.draining.as_ref());
         match self.framing.heartbeat() {
             Some((silence, _)) => tokio::time::timeout(silence, next).await.ok(),
             None => Some(next.await),
@@ -253,16 +253,19 @@ impl<F: Framing> MessageStream<F> {
     }
 }
 
-/// The next message of a source, or the failure that a drain is. The drain goes first: a source that
-/// always has a message would outlast it.
-async fn next_or_drain(source: &mut Source, draining: Option<&Draining>) -> Result<Option<Message>, Status> {
-    let Some(draining) = draining else { return source.next().await };
+/// The next message, or the failure that a drain is. The drain goes first: a source that always has a
+/// message would outlast it.
+async fn or_drain(
+    next: impl Future<Output = Result<Option<Message>, Status>>,
+    draining: Option<&Draining>,
+) -> Result<Option<Message>, Status> {
+    let Some(draining) = draining else { return next.await };
     tokio::select! {
         biased;
         () = draining.drained() => {
             let message = "the gateway is about to end: connect again";
             Err(Status::new(Code::Unavailable, Origin::Gateway, "DRAINING", message))
         }
-        next = source.next() => next,
+        next = next => next,
     }
 }

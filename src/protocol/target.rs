@@ -175,6 +175,7 @@ fn undecodable(error: &WireError) -> Status {
 
 /// The policy of a route, as far as adapters act on it.
 #[derive(Clone, Debug)]
+#[cfg_attr(test, derive(Default))]
 pub struct TargetPolicy {
     /// The longest that the whole call may take; `None` is no limit.
     pub timeout: Option<Duration>,
@@ -234,6 +235,7 @@ pub enum StreamFraming {
 
 /// What server-sent events need to know.
 #[derive(Clone, Debug)]
+#[cfg_attr(test, derive(Default))]
 pub struct SsePolicy {
     /// After how much silence a comment is sent.
     pub heartbeat: Duration,
@@ -245,9 +247,12 @@ pub struct SsePolicy {
 
 /// What a WebSocket needs to know.
 #[derive(Clone, Debug)]
+#[cfg_attr(test, derive(Default))]
 pub struct WebSocketPolicy {
     /// The largest message of a client, in bytes.
     pub message_limit: usize,
+    /// The largest frame of a client, in bytes.
+    pub frame_limit: usize,
     /// After how much silence a client is pinged, and how long it has to answer.
     pub idle_ping: Duration,
     /// Origins that may connect besides the gateway's own.

@@ -7,8 +7,12 @@
 mod close;
 mod dialect;
 mod handshake;
+mod liveness;
 mod relay;
 mod session;
+mod sides;
+mod socket;
+mod wire;
 
 use std::sync::Arc;
 
@@ -17,8 +21,6 @@ use http::header::HeaderMap;
 use http::request::Parts as Head;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::rpc::{Call, Code, Messages, Metadata, Origin, Status};
 use crate::telemetry::Draining;
@@ -30,13 +32,10 @@ use super::{Body, Outcome, Target, event_id, head, headers};
 
 use dialect::Dialect;
 pub use handshake::{admit_origin, is_handshake, method_override, methods, take_token};
-use session::{Session, Start};
-
-/// axum's and tungstenite's default would cost every socket 128 KiB.
-const READ_BUFFER: usize = 4 * 1024;
-
-/// The largest frame of a client.
-const FRAME_LIMIT: usize = 256 * 1024;
+use session::Session;
+use sides::Start;
+use socket::Socket;
+use wire::Wire;
 
 /// Answers with the upgrade; the call goes on in a task of its own.
 ///
@@ -66,23 +65,14 @@ pub fn upgrade(
     tokio::spawn(async move {
         // Whoever fails to upgrade has left.
         let Ok(upgraded) = upgrade.await else { return };
-        let socket =
-            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config(&target)));
-        let session = Session::new(socket.await, dialect, bindings, alone, start, target, outcome);
+        let wire = Wire::new(TokioIo::new(upgraded), Arc::clone(&outcome));
+        let limits = &target.policy.websocket;
+        let socket = Socket::open(wire, limits.message_limit, limits.frame_limit).await;
+        let session = Session::new(socket, dialect, bindings, alone, start, target, outcome);
         session.run(draining).await;
         drop(handover);
     });
     Ok(response)
-}
-
-fn config(target: &Target) -> WebSocketConfig {
-    let limit = target.policy.websocket.message_limit;
-    WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        // Each message is written when it comes, and the next is not asked for before it has gone.
-        .write_buffer_size(0)
-        .max_message_size(Some(limit))
-        .max_frame_size(Some(limit.min(FRAME_LIMIT)))
 }
 
 fn starter(

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use http::uri::PathAndQuery;
 use tower::Service;
 
-use super::{CallPolicy, Deadline, Metadata, Status};
+use super::{Attempt, CallPolicy, Deadline, Metadata, Status};
 
 /// An encoded message: protobuf bytes, compressed or not. Nothing between the adapters reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,6 +121,8 @@ pub struct Call {
     /// `grpc-accept-encoding`: how the answer may be compressed.
     pub accept_encoding: Option<HeaderValue>,
     pub messages: Messages,
+    /// Which of several attempts this is; the default unless a layer makes several.
+    pub attempt: Attempt,
 }
 
 impl fmt::Debug for Call {

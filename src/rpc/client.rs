@@ -20,8 +20,8 @@ use tower::{Service, ServiceExt as _};
 use super::deadline::parse_grpc_timeout;
 use super::envelope::{self, Decoder};
 use super::{
-    Call, CallPolicy, Caller, Code, Deadline, Frame, Kind, Message, Messages, Metadata, Method, Origin,
-    Reply, Status, trailers,
+    Attempt, Call, CallPolicy, Caller, Code, Deadline, Frame, Kind, Message, Messages, Metadata, Method,
+    Origin, Reply, Status, trailers,
 };
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -102,6 +102,7 @@ impl<C: Caller> Client<C> {
             // The transport's own names are left out here as they are of an answer.
             metadata: Metadata::from_upstream(head.headers),
             messages,
+            attempt: Attempt::default(),
         };
         self.caller.oneshot(call).await
     }

@@ -24,6 +24,8 @@ pub struct CallPolicy {
     pub age: Option<Duration>,
     /// How calls that do no harm twice are retried; `None`: not at all.
     pub retry: Option<Retry>,
+    /// How slow calls that do no harm twice are hedged; `None`: not at all.
+    pub hedge: Option<Hedge>,
 }
 
 /// How calls that do no harm twice are retried (gRFC A6).
@@ -41,6 +43,17 @@ pub struct Retry {
     pub per_attempt: Option<Duration>,
 }
 
+/// How slow calls that do no harm twice are hedged (gRFC A6).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hedge {
+    /// After how long without an answer a further copy is sent.
+    pub delay: Duration,
+    /// How many copies are sent at most, the first counted; 5 is the most that counts.
+    pub attempts: u32,
+    /// The codes after which another copy may still succeed; any other ends the call.
+    pub codes: Vec<Code>,
+}
+
 impl CallPolicy {
     /// The defaults for calls to an upstream.
     #[must_use]
@@ -53,7 +66,14 @@ impl CallPolicy {
             idle: None,
             age: None,
             retry: Some(Retry::default()),
+            hedge: None,
         }
+    }
+}
+
+impl Default for Hedge {
+    fn default() -> Self {
+        Self { delay: Duration::from_millis(50), attempts: 2, codes: vec![Code::Unavailable] }
     }
 }
 

@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue};
 use prost::Message as _;
 
 use super::error_details::{BadRequest, ErrorInfo, TYPE_PREFIX};
-use super::{Code, Metadata};
+use super::{Again, Code, Metadata};
 
 /// The `domain` of the `google.rpc.ErrorInfo` in errors that Transom itself raises.
 pub const DOMAIN: &str = "transom";
@@ -73,6 +73,8 @@ pub struct Status {
     pub metadata: Option<Box<Metadata>>,
     /// The HTTP status, where HTTP has a more exact one than the code's own (413, 415, 502, …).
     pub http_status: Option<u16>,
+    /// What is known of sending the call again.
+    pub again: Again,
 }
 
 impl Status {
@@ -98,6 +100,7 @@ impl Status {
             origin,
             metadata: None,
             http_status: None,
+            again: Again::ByCode,
         }
     }
 
@@ -117,6 +120,13 @@ impl Status {
     #[must_use]
     pub const fn with_http_status(mut self, status: u16) -> Self {
         self.http_status = Some(status);
+        self
+    }
+
+    /// Says what is known of sending the call again.
+    #[must_use]
+    pub const fn with_again(mut self, again: Again) -> Self {
+        self.again = again;
         self
     }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message as _;
 
 use super::error_details::StatusProto;
-use super::{Code, Metadata, Origin, Status};
+use super::{Again, Code, Metadata, Origin, Status};
 
 pub const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 pub const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -23,6 +23,7 @@ pub fn read(trailers: HeaderMap) -> Result<Metadata, Status> {
     if code == Code::Ok {
         return Ok(Metadata::from_upstream(trailers));
     }
+    let again = Again::read(&trailers);
     let message =
         trailers.get(GRPC_MESSAGE).map(|value| percent_decode(value.as_bytes())).unwrap_or_default();
     let details = trailers.get(GRPC_STATUS_DETAILS).and_then(read_details).unwrap_or_default();
@@ -33,6 +34,7 @@ pub fn read(trailers: HeaderMap) -> Result<Metadata, Status> {
         origin: Origin::Upstream,
         metadata: Some(Box::new(Metadata::from_upstream(trailers))),
         http_status: None,
+        again,
     })
 }
 

@@ -1,4 +1,5 @@
-//! The admin listener's routes: is it alive, is it ready, what does it route, reload it.
+//! The admin listener's routes: is it alive, is it ready, what does it route, how are its upstreams,
+//! reload it.
 //!
 //! It listens on loopback unless told otherwise, and has no passwords; so it defends itself against
 //! what a browser on the same machine can be made to do: DNS rebinding and cross-site requests.
@@ -40,6 +41,7 @@ pub(super) fn router(
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(ready))
         .route("/routes", get(routes))
+        .route("/upstreams", get(upstreams))
         .route("/reload", post(reload))
         .layer(middleware::from_fn_with_state(loopback, guard))
         .with_state(Admin { gateway, reloader, draining })
@@ -56,6 +58,10 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
 
 async fn routes(State(admin): State<Admin>) -> Response {
     Json(admin.gateway.routes()).into_response()
+}
+
+async fn upstreams(State(admin): State<Admin>) -> Response {
+    Json(admin.gateway.upstreams()).into_response()
 }
 
 /// What happened: 200 with the new generation, or 422 with the problems, and the old one serves on.

@@ -3,7 +3,6 @@
 //! A channel lives across reloads; [`Channel::reconcile`] brings it in line with a new [`Spec`], and the
 //! connections of endpoints that stay are kept.
 
-mod admission;
 mod members;
 
 use std::net::SocketAddr;
@@ -14,8 +13,6 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
-pub use admission::{Admission, Permit};
-
 use super::balance::{Candidate, choose};
 use super::endpoint::{Endpoint, Offer, Seat, Surroundings};
 use super::failure;
@@ -24,11 +21,10 @@ use super::outlier::Detector;
 use super::random::Random;
 use super::report::UpstreamReport;
 use super::resolve;
-use super::retry::Throttle;
 use super::shared::Counts;
 use super::spec::Spec;
 use crate::config::model::Address;
-use crate::rpc::{CallPolicy, Status};
+use crate::rpc::Status;
 use members::{Member, Source};
 
 /// What a call asks for.
@@ -110,20 +106,12 @@ impl Channel {
         self.around.changed.notify_waiters();
     }
 
-    /// Admits a call, unless as many as its policy allows are in flight in all workers (gRFC A32).
-    ///
-    /// # Errors
-    /// UNAVAILABLE, at once.
-    pub fn admit(&self, sort: Sort, policy: &CallPolicy) -> Result<Permit, Status> {
-        self.counts.admission.admit(sort, policy).ok_or_else(|| failure::overloaded(&self.name()))
-    }
-
     /// A seat on the best endpoint that was not tried yet, or on any that is left. Waits while
     /// connections are opened or full, for a limited time and in a limited crowd.
     ///
     /// # Errors
     /// UNAVAILABLE: at once when no endpoint can be reached, or when the wait was too long.
-    pub async fn seat(&self, ask: Ask, tried: &[Arc<Endpoint>]) -> Result<Seat, Status> {
+    pub async fn seat(&self, ask: Ask, tried: &[u64]) -> Result<Seat, Status> {
         // The usual case costs no timer and no place in the queue.
         match self.offer(ask, tried) {
             Offer::Seat(seat) => return Ok(seat),
@@ -148,31 +136,22 @@ impl Channel {
 
     /// What can be seen of it.
     pub fn report(&self) -> UpstreamReport {
-        let (in_flight, streams) = self.counts.admission.in_flight();
+        let (in_flight, streams, waiting) = self.counts.admission.counted();
         let members = self.members.load();
         let endpoints = members.iter().map(|member| member.endpoint.report(member.weight)).collect();
         UpstreamReport {
             name: self.name().to_string(),
             in_flight,
             streams,
-            retry_tokens: self.counts.throttle.tokens(),
+            waiting,
+            retry_tokens: self.counts.budget.tokens.tokens(),
             endpoints,
         }
     }
 
-    /// The tokens that retries cost.
-    pub fn throttle(&self) -> &Throttle {
-        &self.counts.throttle
-    }
-
-    /// Chance.
-    pub fn random(&self) -> &Random {
-        &self.around.random
-    }
-
     /// Whether a call could go elsewhere at once.
     pub fn is_ready_beside(&self, endpoint: &Arc<Endpoint>) -> bool {
-        let other = |member: &Member| !Arc::ptr_eq(&member.endpoint, endpoint) && member.endpoint.is_ready();
+        let other = |member: &Member| !Arc::ptr_eq(&member.endpoint, endpoint) && member.endpoint.is_fit();
         self.members.load().iter().any(other)
     }
 
@@ -180,11 +159,12 @@ impl Channel {
         self.around.spec.load().name.clone()
     }
 
-    fn unreachable(&self) -> Status {
+    /// No endpoint can be reached.
+    pub fn unreachable(&self) -> Status {
         failure::unreachable(&self.name())
     }
 
-    fn offer(&self, ask: Ask, tried: &[Arc<Endpoint>]) -> Offer {
+    fn offer(&self, ask: Ask, tried: &[u64]) -> Offer {
         let members = self.members.load();
         let mut candidates = fit(&members);
         if candidates.iter().any(|candidate| !was_tried(&members, candidate, tried)) {
@@ -257,9 +237,8 @@ fn fit(members: &[Member]) -> Vec<Candidate> {
     if fit.len() * 2 >= members.len() { fit } else { candidates(members, |endpoint| endpoint.is_ready()) }
 }
 
-fn was_tried(members: &[Member], candidate: &Candidate, tried: &[Arc<Endpoint>]) -> bool {
-    let endpoint = members.get(candidate.index).map(|member| &member.endpoint);
-    endpoint.is_some_and(|endpoint| tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint)))
+fn was_tried(members: &[Member], candidate: &Candidate, tried: &[u64]) -> bool {
+    members.get(candidate.index).is_some_and(|member| tried.contains(&member.endpoint.number()))
 }
 
 fn candidates(members: &[Member], may: impl Fn(&Arc<Endpoint>) -> bool) -> Vec<Candidate> {

@@ -7,6 +7,7 @@
 mod health;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -158,6 +159,11 @@ impl Endpoint {
         self.is_ready() && !self.is_ejected() && self.health.is_serving()
     }
 
+    /// What it is known by among the endpoints of the process.
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Notes how a call ended.
     pub fn note(&self, failed: bool) {
         let policy = self.around.spec.load().outlier;
@@ -184,8 +190,11 @@ impl Endpoint {
             weight,
             state,
             failure,
+            health: self.around.health.borrow().is_some().then(|| self.health.is_serving()),
+            ejections: self.around.detector().ejections(self.number),
             connections: self.unary.len() + self.streams.len(),
             in_flight: self.in_flight(),
+            workers: BTreeMap::from([(state, 1)]),
         }
     }
 

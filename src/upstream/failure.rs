@@ -6,9 +6,8 @@ use h2::Reason;
 use http::HeaderValue;
 use http::header::RETRY_AFTER;
 
-use super::retry::Pushback;
 use crate::rpc::envelope::EnvelopeError;
-use crate::rpc::{Code, Origin, Status};
+use crate::rpc::{Again, Code, Origin, Status};
 
 /// The reason of an answer with an HTTP status that is none of gRPC's.
 pub const HTTP_STATUS: &str = "UPSTREAM_HTTP_STATUS";
@@ -22,8 +21,6 @@ pub struct Failure {
     /// What the client is told when the call is not sent again.
     pub status: Status,
     pub cause: Cause,
-    /// What the upstream says of sending it again.
-    pub pushback: Option<Pushback>,
 }
 
 /// Who ended an attempt.
@@ -41,12 +38,12 @@ impl Failure {
     /// The failure of a stream that was open.
     pub fn of(error: &h2::Error) -> Self {
         let cause = if is_unprocessed(error) { Cause::Unprocessed } else { Cause::Answered };
-        Self { status: status(error), cause, pushback: None }
+        Self { status: status(error), cause }
     }
 
     /// A connection took no stream, with or without a reason: nothing was sent.
     pub fn not_sent(error: Option<&h2::Error>) -> Self {
-        let unprocessed = |status| Self { status, cause: Cause::Unprocessed, pushback: None };
+        let unprocessed = |status| Self { status, cause: Cause::Unprocessed };
         match error {
             None => unprocessed(unavailable("UPSTREAM_CONNECTION_LOST", "the connection was closed")),
             Some(error) if error.is_io() || error.is_go_away() => unprocessed(status(error)),
@@ -67,19 +64,22 @@ impl Failure {
 
     /// The upstream has fallen silent, while others have not.
     pub fn silent() -> Self {
-        let status = unavailable("UPSTREAM_SILENT", "the upstream does not respond");
-        Self { status, cause: Cause::Left, pushback: None }
+        Self::left(unavailable("UPSTREAM_SILENT", "the upstream does not respond"))
     }
 
     /// The time for one attempt is over.
     pub fn slow() -> Self {
-        Self { cause: Cause::Left, ..Self::from(deadline_exceeded()) }
+        Self::left(deadline_exceeded())
+    }
+
+    const fn left(status: Status) -> Self {
+        Self { status: status.with_again(Again::Left), cause: Cause::Left }
     }
 }
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Self { status, cause: Cause::Answered, pushback: None }
+        Self { status, cause: Cause::Answered }
     }
 }
 
@@ -145,6 +145,7 @@ pub fn envelope(error: &EnvelopeError) -> Status {
 /// No endpoint can be reached.
 pub fn unreachable(upstream: &str) -> Status {
     unavailable("UPSTREAM_UNAVAILABLE", format!("no endpoint of the upstream `{upstream}` can be reached"))
+        .with_again(Again::Unsent)
 }
 
 /// A stream has reached the age that its policy allows. The client may come back at once.
@@ -166,6 +167,7 @@ pub fn queue_timeout(upstream: &str) -> Status {
         format!("no connection to the upstream `{upstream}` became free in time"),
     )
     .with_header(RETRY_AFTER, SOON)
+    .with_again(Again::Unsent)
 }
 
 /// Too many calls are in flight or wait.
@@ -177,6 +179,7 @@ pub fn overloaded(upstream: &str) -> Status {
         format!("too many calls to the upstream `{upstream}` are in flight"),
     )
     .with_header(RETRY_AFTER, SOON)
+    .with_again(Again::Unsent)
 }
 
 /// The deadline has passed.

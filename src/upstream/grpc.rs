@@ -20,11 +20,9 @@ use self::frames::{Frames, Rules, no_message};
 use self::head::Head;
 pub use self::request::Request;
 pub use self::upload::Upload;
-use super::attempts::Patience;
-use super::channel::Permit;
+use super::dispatch::Patience;
 use super::endpoint::Seat;
 use super::failure::Failure;
-use super::timer::Timer;
 use crate::rpc::{Frame, Metadata, Reply};
 
 /// An answer whose head has arrived.
@@ -33,7 +31,7 @@ pub enum Answer {
     Messages { metadata: Metadata, encoding: Option<HeaderValue>, exchange: Exchange },
 }
 
-/// Sends a call and waits for the head of the answer; `attempts` were made before.
+/// Sends a call and waits for the head of the answer.
 ///
 /// # Errors
 /// When there is no answer, or the answer is an error.
@@ -41,10 +39,9 @@ pub async fn send(
     seat: Seat,
     request: &Request,
     outgoing: &Outgoing,
-    attempts: u32,
     patience: Patience,
 ) -> Result<Answer, Failure> {
-    let head = request.head(&seat.endpoint, attempts)?;
+    let head = request.head(&seat.endpoint)?;
     let connection = seat.slot.connection().clone();
     let mut exchange = Exchange::open(seat, head, outgoing, request.kind.server_streams())?;
     let (head, ended) = tokio::select! {
@@ -69,8 +66,8 @@ async fn too_long(patience: Patience) {
 }
 
 impl Answer {
-    /// The reply to a call; the permit of a client's call is held and the timer runs until its last frame.
-    pub fn into_reply(self, request: &Request, timer: Timer, permit: Option<Permit>) -> Reply {
+    /// The reply to a call.
+    pub fn into_reply(self, request: &Request) -> Reply {
         match self {
             Self::Ended(trailers) => {
                 let end = futures_util::stream::iter([Ok(Frame::Trailers(trailers))]);
@@ -78,7 +75,7 @@ impl Answer {
             }
             Self::Messages { metadata, encoding, exchange } => {
                 let rules = Rules::new(request, encoding.as_ref());
-                let frames = Box::pin(Frames::new(exchange, rules, timer, permit));
+                let frames = Box::pin(Frames::new(exchange, rules));
                 Reply { metadata, encoding, frames }
             }
         }

@@ -90,6 +90,11 @@ impl Detector {
         self.records.entry(host).or_default().ejected.clone()
     }
 
+    /// How often an endpoint was ejected, less one for each interval since in which it was not.
+    pub fn ejections(&self, host: u64) -> u32 {
+        self.records.get(&host).map_or(0, |record| record.times)
+    }
+
     /// Forgets an endpoint.
     pub fn forget(&mut self, host: u64) {
         self.records.remove(&host);

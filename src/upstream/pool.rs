@@ -1,30 +1,35 @@
 //! [`Pool`]: all upstreams of one worker, and the way of a call through them.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::fmt;
+use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::future::Either;
 use tower::Service;
 
-use super::attempts;
-use super::channel::{Channel, Permit};
+use super::channel::Channel;
 use super::failure;
-use super::grpc::{Answer, Request};
-use super::lane::Sort;
 use super::report::UpstreamReport;
 use super::shared::Shared;
 use super::spec::Spec;
-use super::timer::Timer;
-use crate::rpc::{Call, Kind, Messages, Reply, Status};
+use super::stack::{Stack, stack};
+use crate::rpc::{Call, Reply, Status};
 
 /// How long an upstream that left the configuration still answers the requests that began before.
 const GRACE: Duration = Duration::from_secs(30);
 
-type Channels = HashMap<Arc<str>, Arc<Channel>>;
+/// An upstream's connections, and the way of calls to them.
+#[derive(Clone)]
+struct Upstream {
+    channel: Arc<Channel>,
+    stack: Stack,
+}
+
+type Upstreams = HashMap<Arc<str>, Upstream>;
 
 /// The connections of one worker to all upstreams. Clones are the same pool.
 ///
@@ -32,8 +37,22 @@ type Channels = HashMap<Arc<str>, Arc<Channel>>;
 /// whose tasks drive the connections.
 #[derive(Clone, Default)]
 pub struct Pool {
-    channels: Arc<ArcSwap<Channels>>,
+    upstreams: Arc<ArcSwap<Upstreams>>,
     shared: Shared,
+}
+
+impl Upstream {
+    fn start(spec: &Arc<Spec>, shared: &Shared) -> Self {
+        let counts = shared.of(&spec.name);
+        let channel = Channel::start(spec, counts.clone());
+        Self { stack: stack(channel.clone(), &spec.name, &counts), channel }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("upstreams", &self.upstreams.load().keys()).finish_non_exhaustive()
+    }
 }
 
 impl Pool {
@@ -46,29 +65,28 @@ impl Pool {
     /// A pool without upstreams, with the limits and retry tokens of the process.
     #[must_use]
     pub fn sharing(shared: &Shared) -> Self {
-        Self { channels: Arc::default(), shared: shared.clone() }
+        Self { upstreams: Arc::default(), shared: shared.clone() }
     }
 
     /// Brings the pool in line with a new snapshot: upstreams and endpoints that stay keep their
     /// connections, new ones connect at once, others drain.
     pub fn reconcile(&self, specs: &[Arc<Spec>]) {
-        let mut channels = Channels::clone(&self.channels.load());
+        let mut upstreams = Upstreams::clone(&self.upstreams.load());
         for spec in specs {
-            if let Some(channel) = channels.get(&spec.name) {
-                channel.reconcile(spec);
+            if let Some(upstream) = upstreams.get(&spec.name) {
+                upstream.channel.reconcile(spec);
             } else {
-                let channel = Channel::start(spec, self.shared.of(&spec.name));
-                channels.insert(spec.name.clone(), channel);
+                upstreams.insert(spec.name.clone(), Upstream::start(spec, &self.shared));
             }
         }
         let mut leaving = Vec::new();
-        for (name, channel) in &channels {
+        for (name, upstream) in &upstreams {
             let stays = specs.iter().any(|spec| spec.name == *name);
-            if !channel.set_leaving(!stays) && !stays {
+            if !upstream.channel.set_leaving(!stays) && !stays {
                 leaving.push(name.clone());
             }
         }
-        self.channels.store(Arc::new(channels));
+        self.upstreams.store(Arc::new(upstreams));
         for name in leaving {
             tokio::spawn(self.clone().forget(name));
         }
@@ -77,7 +95,8 @@ impl Pool {
     /// What can be seen of every upstream, by name.
     #[must_use]
     pub fn report(&self) -> Vec<UpstreamReport> {
-        let mut reports: Vec<_> = self.channels.load().values().map(|channel| channel.report()).collect();
+        let mut reports: Vec<_> =
+            self.upstreams.load().values().map(|upstream| upstream.channel.report()).collect();
         reports.sort_by(|one, other| one.name.cmp(&other.name));
         reports
     }
@@ -85,54 +104,32 @@ impl Pool {
     /// Takes an upstream out, unless it has come back meanwhile.
     async fn forget(self, name: Arc<str>) {
         tokio::time::sleep(GRACE).await;
-        let mut channels = Channels::clone(&self.channels.load());
-        if channels.get(&name).is_some_and(|channel| channel.is_leaving())
-            && let Some(channel) = channels.remove(&name)
+        let mut upstreams = Upstreams::clone(&self.upstreams.load());
+        if upstreams.get(&name).is_some_and(|upstream| upstream.channel.is_leaving())
+            && let Some(upstream) = upstreams.remove(&name)
         {
-            self.channels.store(Arc::new(channels));
-            channel.retire();
+            self.upstreams.store(Arc::new(upstreams));
+            upstream.channel.retire();
         }
-    }
-
-    async fn answer(self, call: Call) -> Result<Reply, Status> {
-        let (request, mut messages) = Request::part(call);
-        let mut timer = Timer::new(request.deadline);
-        if request.kind != Kind::Unary {
-            timer.limit(request.policy.age, request.policy.idle, &mut messages);
-        }
-        let outcome = {
-            let mut dispatch = pin!(self.dispatch(&request, messages));
-            poll_fn(|cx| match dispatch.as_mut().poll(cx) {
-                Poll::Pending => timer.poll_passed(cx).map(Err),
-                ready @ Poll::Ready(_) => ready,
-            })
-            .await
-        };
-        match outcome {
-            Ok((answer, permit)) => Ok(answer.into_reply(&request, timer, Some(permit))),
-            Err(status) => Err(timer.explain(status)),
-        }
-    }
-
-    async fn dispatch(&self, request: &Request, messages: Messages) -> Result<(Answer, Permit), Status> {
-        let name = &request.policy.upstream;
-        let channel = self.channels.load().get(name).cloned().ok_or_else(|| failure::unreachable(name))?;
-        let permit = channel.admit(Sort::of(request.kind), &request.policy)?;
-        Ok((attempts::send(&channel, request, messages).await?, permit))
     }
 }
 
 impl Service<Call> for Pool {
     type Response = Reply;
     type Error = Status;
-    type Future = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send>>;
+    type Future = Either<Ready<Result<Reply, Status>>, <Stack as Service<Call>>::Future>;
 
-    /// Always ready: a call waits, or is refused, where its upstream is known.
+    /// Always ready: a call waits, or is refused, in the stack of its upstream.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        Box::pin(self.clone().answer(call))
+        let name = &call.policy.upstream;
+        let stack = self.upstreams.load().get(name).map(|upstream| upstream.stack.clone());
+        match stack {
+            Some(mut stack) => Either::Right(stack.call(call)),
+            None => Either::Left(ready(Err(failure::unreachable(name)))),
+        }
     }
 }

@@ -1,119 +1,149 @@
-//! Whether a call that failed is sent again, and when: gRFC A6 as a pure state machine.
+//! [`RetryLayer`]: sends a call that failed again, where that does no harm (gRFC A6).
 //!
-//! It knows neither clocks nor sockets; `attempts` asks it after each failure. A call is committed when
-//! the head of an answer has arrived, so whatever comes here has brought nothing to the client.
+//! The decisions are those of [`Attempts`], a pure state machine. A call is committed when the head of an
+//! answer has arrived: whatever fails before has brought nothing to the client.
 
+mod attempts;
+mod budget;
 mod throttle;
 
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use http::HeaderMap;
+use pin_project_lite::pin_project;
+use tokio::time::sleep;
+use tower::{Layer, Service};
 
-use super::backoff::{Backoff, Curve};
-use super::failure::{Cause, Failure};
+use self::attempts::{Attempts, Next};
+pub use self::budget::{Budget, Copies, Memory};
+pub use self::throttle::Throttle;
 use super::random::Random;
-use crate::rpc::Retry;
-pub use throttle::Throttle;
+use super::timer;
+use crate::rpc::{self, Again, Attempt, Call, Reply, Status, Tried};
 
 /// More attempts than this are never made (gRFC A6).
-const MOST: u32 = 5;
+pub const MOST: u32 = 5;
 
-/// How often a call that no upstream has looked at is sent again, beside the attempts. A6 allows one; a
-/// rolling restart can refuse a call once on each endpoint.
-const TRANSPARENT: u32 = 3;
-
-/// Messages that are larger are sent once: they would have to be kept. All calls that an upstream may
-/// have in flight keep 64 MiB at most.
-pub const REPLAY: usize = 64 * 1024;
-
-/// What a server says of retrying in `grpc-retry-pushback-ms`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pushback {
-    /// Exactly so late.
-    After(Duration),
-    /// Not at all; so is everything that cannot be read.
-    Never,
+/// See the module.
+#[derive(Clone)]
+pub struct RetryLayer {
+    budget: Budget,
+    random: Arc<Random>,
 }
 
-impl Pushback {
-    /// Reads trailers.
-    pub fn read(trailers: &HeaderMap) -> Option<Self> {
-        let value = trailers.get("grpc-retry-pushback-ms")?;
-        let delay = value.to_str().ok().and_then(|text| text.parse::<i32>().ok());
-        Some(match delay.and_then(|delay| u64::try_from(delay).ok()) {
-            Some(delay) => Self::After(Duration::from_millis(delay)),
-            None => Self::Never,
-        })
+impl RetryLayer {
+    /// A layer for one upstream, whose tokens and memory may be shared with others.
+    pub fn new(budget: Budget) -> Self {
+        Self { budget, random: Arc::new(Random::new()) }
     }
 }
 
-/// What follows a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Another attempt at once, which does not count.
-    Now,
-    /// Another attempt after a delay.
-    After(Duration),
-    /// The client is told.
-    Fail,
+impl<S> Layer<S> for RetryLayer {
+    type Service = Retry<S>;
+
+    fn layer(&self, inner: S) -> Retry<S> {
+        Retry { inner, layer: self.clone() }
+    }
 }
 
-/// The attempts at one call.
-#[derive(Debug)]
-pub struct Attempts<'a> {
-    policy: Option<&'a Retry>,
-    made: u32,
-    transparent: u32,
-    backoff: Backoff,
+/// A service that retries calls to another.
+#[derive(Clone)]
+pub struct Retry<S> {
+    inner: S,
+    layer: RetryLayer,
 }
 
-impl<'a> Attempts<'a> {
-    /// No attempt yet. Without a policy only what no upstream has looked at is sent again.
-    pub fn new(policy: Option<&'a Retry>) -> Self {
-        let curve = policy.map_or(Curve::CONNECT, curve);
-        Self { policy, made: 0, transparent: 0, backoff: Backoff::new(curve) }
+impl<S> Service<Call> for Retry<S>
+where
+    S: Service<Call, Response = Reply, Error = Status, Future: Send> + Clone + Send + 'static,
+{
+    type Response = Reply;
+    type Error = Status;
+    type Future = Retried<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.inner.poll_ready(cx)
     }
 
-    /// How many attempts have failed, those aside that no upstream has looked at.
-    pub const fn made(&self) -> u32 {
-        self.made
-    }
-
-    /// Whether another attempt is allowed, should this one fail in a way that is worth it.
-    pub fn may_repeat(&self) -> bool {
-        self.policy.is_some_and(|policy| self.made + 1 < policy.attempts.min(MOST))
-    }
-
-    /// Decides what follows a failure.
-    pub fn failed(&mut self, failure: &Failure, throttle: &Throttle, random: &Random) -> Next {
-        if failure.cause == Cause::Unprocessed && self.transparent < TRANSPARENT {
-            self.transparent += 1;
-            return Next::Now;
+    fn call(&mut self, call: Call) -> Self::Future {
+        let RetryLayer { budget, random } = self.layer.clone();
+        let retries = call.policy.retry.as_ref().is_some_and(|retry| retry.attempts > 1);
+        if !retries || !call.idempotent {
+            return Retried::Once { reply: self.inner.call(call), budget };
         }
-        let may_repeat = self.may_repeat();
-        self.made += 1;
-        let Some(policy) = self.policy else {
-            return Next::Fail;
+        match budget.keep(call) {
+            Ok(copies) => {
+                Retried::Many { reply: Box::pin(repeat(self.inner.clone(), copies, budget, random)) }
+            }
+            Err(call) => Retried::Once { reply: self.inner.call(*call), budget },
+        }
+    }
+}
+
+pin_project! {
+    /// The reply to a call that may be sent again.
+    #[project = Project]
+    pub enum Retried<F> {
+        // It may not.
+        Once { #[pin] reply: F, budget: Budget },
+        Many { reply: Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send>> },
+    }
+}
+
+impl<F: Future<Output = Result<Reply, Status>>> Future for Retried<F> {
+    type Output = Result<Reply, Status>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Project::Once { reply, budget } => {
+                let outcome = ready!(reply.poll(cx));
+                if outcome.is_ok() {
+                    budget.tokens.succeeded();
+                }
+                Poll::Ready(outcome)
+            }
+            Project::Many { reply } => reply.as_mut().poll(cx),
+        }
+    }
+}
+
+/// Sends a call until there is an answer, or an error that is not worth another attempt.
+async fn repeat<S>(mut inner: S, copies: Copies, budget: Budget, random: Arc<Random>) -> Result<Reply, Status>
+where
+    S: Service<Call, Response = Reply, Error = Status>,
+{
+    let (policy, deadline) = (Arc::clone(&copies.call().policy), copies.call().deadline);
+    let Some(policy) = &policy.retry else { return inner.call(copies.make(Attempt::default())).await };
+    let tried = Tried::shared();
+    let mut attempts = Attempts::new(policy);
+    let mut last = None;
+    loop {
+        let copy = copies.make(attempt(&attempts, policy, &tried));
+        let status = match inner.call(copy).await {
+            Ok(reply) => {
+                budget.tokens.succeeded();
+                return Ok(reply);
+            }
+            // What a server said tells more than that nobody is left to ask.
+            Err(status) if status.again == Again::Unsent => return Err(last.unwrap_or(status)),
+            Err(status) => status,
         };
-        let worth = failure.cause == Cause::Left || policy.codes.contains(&failure.status.code);
-        let refused = failure.pushback == Some(Pushback::Never);
-        if !worth && !refused {
-            return Next::Fail;
+        match attempts.failed(&status, &budget.tokens, &random) {
+            Next::After(delay) if timer::allows(deadline, delay) => sleep(delay).await,
+            Next::After(_) | Next::Fail => return Err(status),
         }
-        let allowed = throttle.failed();
-        if refused || !may_repeat || !allowed {
-            return Next::Fail;
-        }
-        if let Some(Pushback::After(delay)) = failure.pushback {
-            self.backoff.reset();
-            return Next::After(delay);
-        }
-        Next::After(self.backoff.delay(random))
+        last = Some(status);
     }
 }
 
-const fn curve(policy: &Retry) -> Curve {
-    Curve { initial: policy.backoff, multiplier: 2.0, max: policy.max_backoff }
+fn attempt(attempts: &Attempts<'_>, policy: &rpc::Retry, tried: &Tried) -> Attempt {
+    Attempt {
+        previous: attempts.made(),
+        time: policy.per_attempt,
+        may_leave: attempts.may_repeat(),
+        tried: tried.clone(),
+    }
 }
 
 #[cfg(test)]

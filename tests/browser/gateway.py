@@ -104,6 +104,7 @@ class Site:
         name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
         out = ["-keyout", "tls.key", "-out", "tls.crt"]
         openssl("req", "-x509", *curve, *name, *out, cwd=self.folder)
+        self.certificate = self.folder / "tls.crt"
         public = openssl("pkey", "-in", "tls.key", "-pubout", "-outform", "der", cwd=self.folder)
         # What Chromium calls the SPKI of a certificate.
         self.public_key = base64.b64encode(hashlib.sha256(public).digest()).decode()

@@ -1,8 +1,9 @@
-"""Drives the gateway with a real Chromium, over HTTP/2 and over HTTP/1.1, and prints a table of what ran.
+"""Drives the gateway with clients that are not ours, and prints a table of what ran.
 
 `target/python/bin/python tests/browser/run.py TRANSOM UPSTREAM [CHECK…]` takes the two programs: the gateway
-and the sample services (`cargo build --bin transom --example upstream`). The exit code is 0 when every check
-has passed in both versions.
+and the sample services (`cargo build --bin transom --example upstream`). Every check runs with a real
+Chromium over HTTP/2 and over HTTP/1.1, and with Node's `ws` and `eventsource`. The exit code is 0 when all
+have passed.
 """
 
 import sys
@@ -12,15 +13,21 @@ import traceback
 from checks import CHECKS
 from chromium import Chromium
 from gateway import Site
+from node import Node
 
-VERSIONS = [("h2", []), ("http/1.1", ["--disable-http2"])]
+# By name: the client, and the HTTP that it has to speak.
+CLIENTS = {
+    "Chromium, h2": (lambda site: Chromium([site.public_key]), "h2"),
+    "Chromium, http/1.1": (lambda site: Chromium([site.public_key], "--disable-http2"), "http/1.1"),
+    "Node": (lambda site: Node(site.certificate), "http/1.1"),
+}
 
 
-def run(check, browser, site, version):
+def run(check, client, site, version):
     """Whether a check passes, and how long it took."""
     started = time.monotonic()
     try:
-        check(browser, site, version)
+        check(client, site, version)
         passed = True
     except Exception:
         traceback.print_exc()
@@ -28,21 +35,21 @@ def run(check, browser, site, version):
     return passed, time.monotonic() - started
 
 
-def serve(transom, upstream, version, options, checks):
-    """All checks with one browser; their results by name."""
+def serve(transom, upstream, start, version, checks):
+    """All checks with one client; their results by name."""
     site = Site(transom, upstream)
-    browser = None
+    client = None
     try:
         site.start()
-        browser = Chromium([site.public_key], *options)
-        browser.open(site.url("/v1/shelves"))
-        spoken = browser.call("spoken")
-        assert spoken == version, f"the browser speaks {spoken}"
-        print(f"{browser.version()} over {version}", flush=True)
-        return {check.__name__: run(check, browser, site, version) for check in checks}
+        client = start(site)
+        client.open(site.url("/v1/shelves"))
+        spoken = client.call("spoken")
+        assert spoken == version, f"it speaks {spoken}"
+        print(f"{client.version()} over {version}", flush=True)
+        return {check.__name__: run(check, client, site, version) for check in checks}
     finally:
-        if browser is not None:
-            browser.close()
+        if client is not None:
+            client.close()
         site.close()
 
 
@@ -54,10 +61,10 @@ def cell(result):
 def main():
     transom, upstream, *names = sys.argv[1:]
     checks = [check for check in CHECKS if not names or check.__name__ in names]
-    results = {version: serve(transom, upstream, version, options, checks) for version, options in VERSIONS}
-    print(f"\n{'':44}" + "".join(f"{version:16}" for version in results))
+    results = {name: serve(transom, upstream, *client, checks) for name, client in CLIENTS.items()}
+    print(f"\n{'':44}" + "".join(f"{name:20}" for name in results))
     for check in checks:
-        print(f"{check.__name__:44}" + "".join(f"{cell(of[check.__name__]):16}" for of in results.values()))
+        print(f"{check.__name__:44}" + "".join(f"{cell(of[check.__name__]):20}" for of in results.values()))
     failed = sum(not passed for of in results.values() for passed, _ in of.values())
     print(f"{len(checks) * len(results) - failed} passed, {failed} failed")
     return 1 if failed or not checks else 0

@@ -72,3 +72,20 @@ async fn idle_and_old_streams_end_in_band() {
         assert!(text.contains(&format!("\"code\":{code}")) && text.contains(reason), "{limits}: {text}");
     }
 }
+
+#[tokio::test]
+async fn slow_reads_are_hedged_where_the_policy_says_so() {
+    let slow_once = |call: usize| match call {
+        0 => Script::new().stall(),
+        _ => Script::unary(wire(&item("n"))),
+    };
+    for (hedge, status, sent) in [("{ delay = \"50ms\" }", 200, 2), ("false", 504, 1)] {
+        let calls = std::sync::atomic::AtomicUsize::new(0);
+        let more = format!("timeout = \"2s\"\nhedge = {hedge}");
+        let (upstream, gateway) =
+            scripted(&more, move |_| slow_once(calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)))
+                .await;
+        assert_eq!(gateway.get("/v1/items/1").fetch().await.status, status, "{hedge}");
+        assert_eq!(upstream.calls().len(), sent, "{hedge}");
+    }
+}

@@ -6,6 +6,7 @@ mod clients;
 mod hostile;
 mod failover;
 mod health;
+mod hedges;
 mod limits;
 mod outliers;
 mod raw;

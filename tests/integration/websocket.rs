@@ -1,12 +1,15 @@
-//! WebSocket: the contract of `docs/protocols.md`, over HTTP/1.1 and HTTP/2, and clients that break it.
+//! WebSocket: the contract of `docs/protocols.md`, over HTTP/1.1 and HTTP/2.
+
+mod hostile;
+mod product;
 
 use http::Version;
 
 use crate::support::gateway::Gateway;
 use crate::support::script::{Script, Step};
-use crate::support::shop::{self, GetRequest, behind, item, request, scripted, wire};
+use crate::support::shop::{self, GetRequest, HttpBody, WriteRequest, behind, item, request, scripted, wire};
 use crate::support::upstream::{Ended, Upstream};
-use crate::support::websocket::{BINARY, PING, PONG, Socket, TEXT, connect, frame, open};
+use crate::support::websocket::{BINARY, Socket, TEXT, connect, frame, open};
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 const TALK: &str = "/shop.v1.Shop/Talk";
@@ -232,124 +235,65 @@ async fn the_query_may_choose_the_method_of_the_rule() {
 }
 
 #[tokio::test]
-async fn broken_frames_have_their_close_codes() {
-    let more = "websocket = { message = \"1KiB\" }";
-    let (upstream, gateway) = scripted(more, |_| Script::echo()).await;
-    let text = |payload: &[u8]| frame(0x80 | TEXT, payload);
-    let cases: Vec<(&str, Vec<u8>, u16)> = vec![
-        ("no JSON", text(b"{"), 1007),
-        ("not UTF-8", text(b"\"\xff\""), 1007),
-        ("not UTF-8 across frames", [frame(TEXT, b"\"\xc3"), frame(0x80, b"\x28\"")].concat(), 1007),
-        ("JSON that does not fit", text(br#"{"name":5}"#), 4003),
-        ("an unknown field", text(br#"{"nope":5}"#), 4003),
-        ("too long", text(&[b'x'; 1025]), 1009),
-        ("too long in pieces", [frame(TEXT, &[b' '; 1024]), frame(0x80, b" ")].concat(), 1009),
-        ("a length beyond everything", [&[0x81, 0xff][..], &[0x7f; 8], &[0; 4]].concat(), 1009),
-        ("binary", frame(0x80 | BINARY, b"{}"), 1003),
-        ("unmasked", vec![0x81, 2, b'{', b'}'], 1002),
-        ("a reserved bit", frame(0xc0 | TEXT, b"{}"), 1002),
-        ("a reserved opcode", frame(0x83, b"{}"), 1002),
-        ("a reserved control opcode", frame(0x8b, b""), 1002),
-        ("a ping in pieces", frame(PING, b""), 1002),
-        ("a long ping", frame(0x80 | PING, &[0; 126]), 1002),
-        ("a continuation of nothing", frame(0x80, b"{}"), 1002),
-        ("a message within a message", [frame(TEXT, b"{"), text(b"{}")].concat(), 1002),
+async fn listed_metadata_are_a_frame_of_their_own() {
+    let script = Script::new().step(Step::Request).head_with(&[("etag", "\"7\""), ("x-secret", "no")]);
+    let (_upstream, gateway) = behind(script.message(wire(&item("a"))).ok()).await;
+    for version in VERSIONS {
+        let mut socket = open(gateway.public, version, "/v1/items/1", &[JSON]).await;
+        let told =
+            [r#"{"headers":{"etag":"\"7\""}}"#, r#"{"message":{"name":"a"}}"#, r#"{"status":{"code":0}}"#];
+        assert_eq!(socket.rest().await, (told.map(String::from).to_vec(), 1000));
+        let mut socket = open(gateway.public, version, "/v1/items/1", &[]).await;
+        assert_eq!(socket.rest().await, (vec![r#"{"name":"a"}"#.into()], 1000));
+    }
+}
+
+#[tokio::test]
+async fn raw_bodies_are_binary_frames_both_ways() {
+    let body = |data: &[u8]| wire(&HttpBody { content_type: "image/png".into(), data: data.into() });
+    let script = Script::new().step(Step::Request).head().message(body(b"\0one")).message(body(b"")).ok();
+    let (_upstream, gateway) = behind(script).await;
+    for (offer, last) in [(&[][..], None), (&[JSON], Some(r#"{"status":{"code":0}}"#))] {
+        let mut socket = open(gateway.public, Version::HTTP_11, "/v1/tail/a/b", offer).await;
+        assert_eq!(socket.next().await, (BINARY, b"\0one".to_vec()));
+        assert_eq!(socket.next().await, (BINARY, Vec::new()));
+        assert_eq!(socket.rest().await, (last.map(String::from).into_iter().collect(), 1000));
+    }
+    let (upstream, gateway) = behind(Script::unary(wire(&item("n")))).await;
+    let bytes = (BINARY, "application/octet-stream");
+    let sent = [
+        (None, bytes, "\0\u{1}", "\0\u{1}"),
+        (None, (TEXT, "text/plain; charset=utf-8"), "no JSON", "no JSON"),
+        (Some(JSON), bytes, "\0", "\0"),
+        (Some(JSON), (TEXT, "application/json"), r#"{"message": {"a": 1}}"#, r#"{"a": 1}"#),
     ];
-    for version in VERSIONS {
-        for (what, bytes, code) in &cases {
-            let mut socket = open(gateway.public, version, TALK, &[]).await;
-            socket.raw(bytes).await;
-            let (_, closed) = socket.rest().await;
-            assert_eq!(closed, *code, "{version:?} {what}");
-        }
-    }
-    assert_eq!(upstream.calls().len(), 0);
-}
-
-#[tokio::test]
-async fn frames_may_be_cut_anywhere() {
-    let (_upstream, gateway) = behind(Script::echo()).await;
-    let text = "{\"name\":\"é😀\"}";
-    let (first, second) = text.as_bytes().split_at(11);
-    let bytes = [frame(TEXT, first), frame(0x80 | PING, b"?"), frame(0x80, second)].concat();
-    for cut in 1..bytes.len() {
-        let mut socket = socket(&gateway, TALK).await;
-        socket.raw(&bytes[..cut]).await;
-        tokio::task::yield_now().await;
-        socket.raw(&bytes[cut..]).await;
-        assert_eq!(socket.next().await, (PONG, b"?".to_vec()), "cut at {cut}");
-        assert_eq!(socket.next_text().await, text, "cut at {cut}");
-    }
-}
-
-#[tokio::test]
-async fn a_client_that_leaves_cancels_its_call() {
-    for version in VERSIONS {
-        let (upstream, gateway) =
-            behind(Script::new().head().message(wire(&item("a"))).step(Step::Stall)).await;
-        let mut socket = open(gateway.public, version, TALK, &[]).await;
-        socket.text("{}").await;
-        assert_eq!(socket.next_text().await, r#"{"name":"a"}"#);
-        drop(socket);
-        assert_eq!(upstream.call(0).await.reset().await, h2::Reason::CANCEL);
-        let line = gateway.access.find(|line| line["protocol"] == "websocket").await;
+    for (call, (offer, (opcode, content_type), payload, data)) in sent.into_iter().enumerate() {
+        let offer: Vec<_> = offer.into_iter().collect();
+        let mut socket = open(gateway.public, Version::HTTP_11, "/v1/files/f?method=PUT", &offer).await;
+        socket.raw(&frame(0x80 | opcode, payload.as_bytes())).await;
+        assert_eq!(socket.rest().await.1, 1000, "{payload}");
+        let content = request::<WriteRequest>(&*upstream.call(call).await).content.unwrap();
         assert_eq!(
-            (line["code"].as_str(), line["messages_out"].as_u64()),
-            (Some("CANCELLED"), Some(1)),
-            "{line}"
+            (content.content_type.as_str(), &content.data[..]),
+            (content_type, data.as_bytes()),
+            "{payload}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_drain_says_so() {
-    let (upstream, mut gateway) = behind(Script::new().head().step(Step::Stall)).await;
-    let mut sockets = Vec::new();
+async fn a_rule_for_websocket_alone_is_found() {
+    // As larking has it: custom: { kind: "websocket" }.
+    let route = "\n[[routes]]\nselector = \"shop.v1.Shop.Talk\"\ncustom = { kind = \"websocket\", path = \"/v1/talk/{name}\" }\nbody = \"*\"\n";
+    let (upstream, gateway) = scripted(route, |_| Script::echo()).await;
     for version in VERSIONS {
-        sockets.push(open(gateway.public, version, "/v1/items/1/changes", &[]).await);
+        let mut socket = open(gateway.public, version, "/v1/talk/me", &[]).await;
+        socket.text(r#"{"title":"a"}"#).await;
+        assert_eq!(socket.next_text().await, r#"{"name":"me","title":"a"}"#);
+        socket.text("").await;
+        assert_eq!(socket.closed().await.0, 1000);
     }
-    upstream.call(1).await;
-    gateway.signal("TERM").await;
-    for socket in &mut sockets {
-        assert_eq!(socket.closed().await.0, 1012);
-        socket.raw(&frame(0x88, &1012_u16.to_be_bytes())).await;
-    }
-    drop(sockets);
-    assert!(gateway.ended().await.success());
-}
-
-#[tokio::test]
-async fn a_silent_client_is_pinged_and_then_closed() {
-    let more = "websocket = { idle_ping = \"200ms\" }";
-    let (_upstream, gateway) = scripted(more, |_| Script::echo()).await;
-    let mut socket = socket(&gateway, TALK).await;
-    for _ in 0..3 {
-        assert_eq!(socket.next().await.0, PING);
-        socket.raw(&frame(0x80 | PONG, b"")).await;
-    }
-    assert_eq!(socket.next().await.0, PING);
-    assert_eq!(socket.closed().await.0, 1008);
-}
-
-#[tokio::test]
-async fn a_slow_upstream_is_not_outrun() {
-    let (upstream, gateway) = behind(Script::new().head().step(Step::Stall)).await;
-    let mut socket = socket(&gateway, TALK).await;
-    socket.text("{}").await;
-    upstream.call(0).await;
-    upstream.freeze();
-    // Far more than all windows and buffers on the way hold.
-    let message = format!(r#"{{"title":"{}"}}"#, "x".repeat(200_000));
-    let bytes = frame(0x80 | TEXT, message.as_bytes());
-    let sending = async {
-        for _ in 0..500 {
-            socket.raw(&bytes).await;
-        }
-    };
-    let sent = tokio::time::timeout(std::time::Duration::from_secs(3), sending).await;
-    assert!(sent.is_err(), "the gateway took 100 MB that nobody reads");
-    assert!(gateway.peak_memory() < 100 << 20, "{}", gateway.peak_memory());
-    drop(upstream);
+    assert_eq!(upstream.calls().len(), 2);
 }
 
 #[tokio::test]

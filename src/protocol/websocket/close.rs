@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::rpc::{Code, Status};
+use crate::rpc::{Code, Origin, Status};
 
 /// The most bytes of a reason: a control frame holds 125, two of them the code (RFC 6455 §5.5).
 const REASON_LIMIT: usize = 123;
@@ -34,6 +34,11 @@ impl Close {
         Self { code, reason: Cow::Borrowed(reason) }
     }
 
+    /// Whether it is said at once, also where a message has not gone: its client takes nothing.
+    pub(super) const fn is_urgent(&self) -> bool {
+        matches!(self.code, 1008 | 1013)
+    }
+
     /// How a failed call ends.
     pub(super) fn of(status: &Status) -> Self {
         let number = u16::try_from(status.code.number()).unwrap_or(2);
@@ -53,8 +58,18 @@ impl Close {
         }
     }
 
-    /// The code of the call that ends so.
-    pub(super) const fn status_code(&self) -> Code {
+    /// What becomes of a call that has no status of its own yet.
+    pub(super) fn status(&self) -> Status {
+        let reason = self.reason().to_owned();
+        Status::new(self.status_code(), self.origin(), self.name(), reason)
+    }
+
+    /// Whose doing it is.
+    const fn origin(&self) -> Origin {
+        if self.code == 1012 { Origin::Gateway } else { Origin::Client }
+    }
+
+    const fn status_code(&self) -> Code {
         match self.code {
             1012 | 1013 => Code::Unavailable,
             1009 => Code::ResourceExhausted,
@@ -64,7 +79,7 @@ impl Close {
     }
 
     /// Why, for the log.
-    pub(super) const fn name(&self) -> &'static str {
+    const fn name(&self) -> &'static str {
         match self.code {
             1012 => "WEBSOCKET_DRAIN",
             1013 => "WEBSOCKET_SLOW_CONSUMER",

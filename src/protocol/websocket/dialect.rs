@@ -2,7 +2,7 @@
 //!
 //! | | a message | half-close | the end |
 //! |---|---|---|---|
-//! | none | text: JSON | empty text | `{"status":…}` where it is not OK |
+//! | none | text: JSON | empty or blank text | `{"status":…}` where it is not OK |
 //! | `transom.json` | text: `{"message":…}` | `{"end":{}}` | `{"status":…}` |
 //! | `transom.proto` | binary: protobuf | any text | text `{"status":…}` |
 //!
@@ -24,6 +24,11 @@ use crate::transcode::Codec;
 use super::close::Close;
 use super::handshake::{BEARER, tokens};
 
+/// What a raw body is, by the frame that it came in.
+const BYTES: &str = "application/octet-stream";
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
 /// How messages are framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -38,8 +43,8 @@ pub(super) enum Dialect {
 /// What a frame of a client says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Said {
-    /// A body: JSON, or the bytes of a raw body.
-    Body(Bytes),
+    /// A body: JSON, or the bytes of a raw body, of that content type.
+    Body(Bytes, &'static str),
     /// An encoded message.
     Encoded(Bytes),
     /// Nothing follows.
@@ -77,9 +82,9 @@ impl Dialect {
         match (self, frame) {
             (Self::Proto, WsFrame::Binary(bytes)) => Ok(Said::Encoded(bytes)),
             (Self::Proto, _) => Ok(Said::End),
-            (_, WsFrame::Binary(bytes)) if raw => Ok(Said::Body(bytes)),
-            (Self::Raw, WsFrame::Text(text)) if text.is_empty() => Ok(Said::End),
-            (Self::Raw, WsFrame::Text(text)) if raw || is_json(&text) => Ok(Said::Body(text.into())),
+            (_, WsFrame::Binary(bytes)) if raw => Ok(Said::Body(bytes, BYTES)),
+            (Self::Raw, WsFrame::Text(text)) if text.is_empty() || !raw && is_blank(&text) => Ok(Said::End),
+            (Self::Raw, WsFrame::Text(text)) if raw || is_json(&text) => Ok(Said::Body(text.into(), TEXT)),
             (Self::Raw, WsFrame::Text(_)) => Err(Close::NOT_JSON),
             (Self::Json, WsFrame::Text(text)) => open(&text),
             _ => Err(Close::UNSUPPORTED),
@@ -147,6 +152,12 @@ impl Dialect {
     }
 }
 
+/// Whether a text is white space alone: pages half-close with it, as Chromium loses an empty message that
+/// stands right behind another over HTTP/2.
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_whitespace())
+}
+
 /// RFC 8259: whether a text is one value.
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
@@ -154,7 +165,7 @@ fn is_json(text: &str) -> bool {
 
 fn open(text: &Utf8Bytes) -> Result<Said, Close> {
     match serde_json::from_str::<Envelope<'_>>(text) {
-        Ok(Envelope::Message(json)) => Ok(Said::Body(Bytes::copy_from_slice(json.get().as_bytes()))),
+        Ok(Envelope::Message(json)) => Ok(Said::Body(Bytes::copy_from_slice(json.get().as_bytes()), JSON)),
         Ok(Envelope::End(_)) => Ok(Said::End),
         Err(_) if !is_json(text) => Err(Close::NOT_JSON),
         Err(_) => {
@@ -181,13 +192,17 @@ mod tests {
 
     #[test]
     fn frames_mean_what_the_table_says() {
-        let body = |text: &'static str| Ok(Said::Body(Bytes::from_static(text.as_bytes())));
+        let body = |text: &'static str, kind| Ok(Said::Body(Bytes::from_static(text.as_bytes()), kind));
         let (raw, json, proto) = (Dialect::Raw, Dialect::Json, Dialect::Proto);
-        assert_eq!(said(raw, "{\"a\":1}"), body("{\"a\":1}"));
-        assert_eq!(said(raw, ""), Ok(Said::End));
+        assert_eq!(said(raw, "{\"a\":1}"), body("{\"a\":1}", TEXT));
+        for blank in ["", " ", "\r\n\t "] {
+            assert_eq!(said(raw, blank), Ok(Said::End), "{blank:?}");
+        }
+        assert_eq!(said(raw, "\u{a0}"), Err(1007));
+        assert_eq!(raw.read(WsFrame::text(" "), true), Ok(Said::Body(Bytes::from_static(b" "), TEXT)));
         assert_eq!(said(raw, "{"), Err(1007));
-        assert_eq!(said(json, "{\"message\": [1]}"), body("[1]"));
-        assert_eq!(said(json, "{\"message\":null}"), body("null"));
+        assert_eq!(said(json, "{\"message\": [1]}"), body("[1]", JSON));
+        assert_eq!(said(json, "{\"message\":null}"), body("null", JSON));
         assert_eq!(said(json, "{\"end\":{}}"), Ok(Said::End));
         for (text, code) in [
             ("", 1007),
@@ -204,7 +219,7 @@ mod tests {
             |dialect: Dialect, raw| dialect.read(WsFrame::binary(&b"x"[..]), raw).map_err(|close| close.code);
         assert_eq!(binary(proto, false), Ok(Said::Encoded(Bytes::from_static(b"x"))));
         assert_eq!(binary(raw, false), Err(1003));
-        assert_eq!(binary(json, true), body("x"));
+        assert_eq!(binary(json, true), body("x", BYTES));
     }
 
     #[test]

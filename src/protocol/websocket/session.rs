@@ -1,85 +1,48 @@
 //! An open WebSocket and its call, from the upgrade to the closed socket.
 //!
-//! One task does everything in turns: it writes what is queued, reads while the upstream takes what was
-//! read, and asks the upstream for the next message when the last has gone. Nothing queues up.
+//! One task does everything in turns: it writes what is queued, reads one message ahead of what the upstream
+//! has taken, and asks the upstream for the next message when the last has gone. Nothing queues up.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_tungstenite::WebSocketStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsFrame};
 
 use crate::protocol::bindings::Bindings;
 use crate::protocol::invalid::message_too_large;
-use crate::protocol::stream_body::PendingReply;
 use crate::protocol::{Outcome, Target};
-use crate::rpc::{Code, Frame, Message, Messages, Metadata, Origin, Reply, ReplyStream, Status};
+use crate::rpc::{Code, Message, Metadata, Origin, Status};
 use crate::telemetry::Draining;
 
 use super::close::Close;
 use super::dialect::{Dialect, Said};
-use super::relay::{Sender, relay};
-
-/// Makes the call.
-pub(super) type Start = Box<dyn FnOnce(Messages) -> Result<PendingReply, Status> + Send>;
-
-/// How long what is written may wait for a client that does not read.
-const WRITE_STALL: Duration = Duration::from_secs(30);
-
-/// How long a client has to answer a close frame.
-const CLOSING: Duration = Duration::from_secs(5);
-
-/// The client's side of the call.
-enum Inbound {
-    /// The first message is to come.
-    First(Start),
-    /// Any number of messages.
-    Open(Sender),
-    /// There is nothing more to say.
-    Ended,
-}
-
-/// The upstream's side of the call.
-enum Outbound {
-    /// There is no call yet, or no longer.
-    None,
-    Calling(PendingReply),
-    Open(ReplyStream),
-}
+use super::liveness::{Due, Liveness, Signs};
+use super::sides::{Answer, Inbound, Outbound, Start};
+use super::socket::Socket;
 
 enum Event {
-    Received(Result<WsFrame, WsError>),
+    Received(WsFrame),
+    /// The client's frames are broken.
+    Broken(WsError),
     /// The client has left.
     Gone,
-    Opened(Reply),
-    Replied(Frame),
+    Answered(Answer),
     Failed(Status),
     Due(Due),
     Drain,
 }
 
-/// What a timer is for.
-#[derive(Clone, Copy)]
-enum Due {
-    Ping,
-    Pong,
-    Stalled,
-}
-
 /// How a session ends: with a last word, or without one when nobody hears it.
 type End = Option<Close>;
 
-pub(super) struct Session {
-    socket: WebSocketStream<TokioIo<Upgraded>>,
+pub(super) struct Session<T> {
+    socket: Socket<T>,
     dialect: Dialect,
     bindings: Bindings,
     /// The message that path and query make alone.
@@ -88,18 +51,18 @@ pub(super) struct Session {
     outcome: Arc<Outcome>,
     inbound: Inbound,
     outbound: Outbound,
-    /// Whether messages have come for the client: a unary call needs one.
-    replied: bool,
-    /// Since when something waits to be written.
-    unsent: Option<Instant>,
-    /// When the client last gave a sign of life.
-    heard: Instant,
-    pinged: bool,
+    /// The message of a call with one answer: it counts when the call has ended well.
+    answer: Option<WsFrame>,
+    /// A message for which the upstream has no room yet, and since when. Nothing is read behind it.
+    ahead: Option<(WsFrame, Instant)>,
+    liveness: Liveness,
+    /// Whether the drain has begun, and the call may still come to its end.
+    drains: bool,
 }
 
-impl Session {
+impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
     pub(super) fn new(
-        socket: WebSocketStream<TokioIo<Upgraded>>,
+        socket: Socket<T>,
         dialect: Dialect,
         bindings: Bindings,
         alone: Bytes,
@@ -107,6 +70,7 @@ impl Session {
         target: Arc<Target>,
         outcome: Arc<Outcome>,
     ) -> Self {
+        let liveness = Liveness::new(target.policy.websocket.idle_ping);
         Self {
             socket,
             dialect,
@@ -116,30 +80,26 @@ impl Session {
             outcome,
             inbound: Inbound::First(start),
             outbound: Outbound::None,
-            replied: false,
-            unsent: None,
-            heard: Instant::now(),
-            pinged: false,
+            answer: None,
+            ahead: None,
+            liveness,
+            drains: false,
         }
     }
 
     /// Serves the socket to its end.
     pub(super) async fn run(mut self, draining: Draining) {
         let end = self.exchange(&draining).await;
-        if let (Some(close), None) = (&end, self.outcome.code()) {
-            let code = close.status_code();
-            self.outcome.fail(&Status::new(code, Origin::Client, close.name(), close.reason().to_owned()));
-        } else if self.outcome.code().is_none() {
-            let gone = Status::new(Code::Cancelled, Origin::Client, "CLIENT_GONE", "the client has left");
-            self.outcome.fail(&gone);
+        if self.outcome.code().is_none() {
+            self.outcome.fail(&end.as_ref().map_or_else(client_gone, Close::status));
         }
+        let Self { socket, outcome, inbound, outbound, .. } = self;
         // First of all: it cancels a call that still runs.
-        self.outbound = Outbound::None;
-        self.inbound = Inbound::Ended;
-        if let Some(close) = end {
-            drop(timeout(CLOSING, self.close(&close)).await);
-        } else {
-            drop(timeout(CLOSING, self.socket.flush()).await);
+        drop((inbound, outbound));
+        let is_told = end.is_some();
+        socket.close(end).await;
+        if is_told {
+            outcome.close();
         }
     }
 
@@ -160,130 +120,110 @@ impl Session {
         }
     }
 
-    /// Says the last word, and waits for the client's.
-    async fn close(&mut self, close: &Close) {
-        let frame = WsFrame::Close(Some(close.frame()));
-        if self.socket.send(frame).await.is_ok() {
-            while let Some(Ok(_)) = self.socket.next().await {}
-        }
-        // The stream of HTTP/2 ends well, and is not reset.
-        drop(tokio::io::AsyncWriteExt::shutdown(self.socket.get_mut()).await);
-    }
-
     fn poll(
         &mut self,
-        mut timer: Pin<&mut Sleep>,
+        timer: Pin<&mut Sleep>,
         drained: Pin<&mut impl Future<Output = ()>>,
         cx: &mut Context<'_>,
     ) -> Poll<Event> {
-        if self.unsent.is_some() {
-            match Pin::new(&mut self.socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unsent = None,
-                Poll::Ready(Err(_)) => return Poll::Ready(Event::Gone),
-                Poll::Pending => {}
-            }
-        }
-        if self.has_room(cx)
-            && let Poll::Ready(frame) = Pin::new(&mut self.socket).poll_next(cx)
+        if self.socket.is_sending()
+            && let Poll::Ready(Err(_)) = self.socket.poll_sent(cx)
         {
-            return Poll::Ready(frame.map_or(Event::Gone, Event::Received));
+            return Poll::Ready(Event::Gone);
         }
-        if self.unsent.is_none()
-            && let Poll::Ready(event) = self.outbound.poll(cx)
-        {
+        if let Poll::Ready(event) = self.poll_received(cx) {
             return Poll::Ready(event);
         }
-        if drained.poll(cx).is_ready() {
+        if !self.socket.is_sending()
+            && let Poll::Ready(answer) = self.outbound.poll_next(cx)
+        {
+            return Poll::Ready(answer.map_or_else(Event::Failed, Event::Answered));
+        }
+        if !self.drains && drained.poll(cx).is_ready() {
             return Poll::Ready(Event::Drain);
         }
+        self.poll_due(timer, cx).map(Event::Due)
+    }
+
+    /// The next frame that can be acted on: control frames always, and messages while there is room for them.
+    fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let has_room = self.inbound.poll_room(cx).is_ready();
+        if self.ahead.is_some() {
+            return match self.ahead.take_if(|_| has_room) {
+                Some((frame, _)) => Poll::Ready(Event::Received(frame)),
+                None => Poll::Pending,
+            };
+        }
+        match ready!(self.socket.poll_next(cx)) {
+            Some(Ok(frame)) if !has_room && (frame.is_text() || frame.is_binary()) => {
+                self.ahead = Some((frame, Instant::now()));
+                Poll::Pending
+            }
+            Some(Ok(frame)) => Poll::Ready(Event::Received(frame)),
+            Some(Err(error)) => Poll::Ready(Event::Broken(error)),
+            None => Poll::Ready(Event::Gone),
+        }
+    }
+
+    fn poll_due(&self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Due> {
         loop {
             let (at, due) = self.due();
             if at <= Instant::now() {
-                return Poll::Ready(Event::Due(due));
+                return Poll::Ready(due);
             }
             // An alarm that rings too early costs less than one that is set anew for every frame.
             if at < timer.deadline() || timer.is_elapsed() {
                 timer.as_mut().reset(at);
             }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
+            ready!(timer.as_mut().poll(cx));
         }
-    }
-
-    /// Whether what is read now would have a place. While it has none, silence is not the client's fault.
-    fn has_room(&mut self, cx: &Context<'_>) -> bool {
-        let room = match &self.inbound {
-            Inbound::Open(sender) => sender.poll_room(cx).is_ready(),
-            Inbound::First(_) | Inbound::Ended => true,
-        };
-        if !room {
-            self.heard = Instant::now();
-            self.pinged = false;
-        }
-        room
     }
 
     fn due(&self) -> (Instant, Due) {
-        let silence = self.target.policy.websocket.idle_ping;
-        let ping = if self.pinged {
-            (self.heard + silence * 2, Due::Pong)
-        } else {
-            (self.heard + silence, Due::Ping)
-        };
-        // A ping would only queue up behind what is not read.
-        match self.unsent.map(|since| since + WRITE_STALL) {
-            Some(stalled) if !self.pinged || stalled < ping.0 => (stalled, Due::Stalled),
-            _ => ping,
-        }
+        let unread = self.ahead.as_ref().map(|(_, since)| *since);
+        self.liveness.due(Signs { unread, ..self.socket.signs() })
     }
 
     fn on(&mut self, event: Event) -> ControlFlow<End> {
         match event {
-            Event::Received(Ok(frame)) => {
-                self.heard = Instant::now();
-                self.pinged = false;
-                self.received(frame)
-            }
-            Event::Received(Err(error)) => ControlFlow::Break(Close::after(&error)),
+            Event::Received(frame) => self.received(frame),
+            Event::Broken(error) => ControlFlow::Break(Close::after(&error)),
             Event::Gone => ControlFlow::Break(None),
-            Event::Opened(reply) => {
-                self.outbound = Outbound::Open(reply.frames);
-                match self.dialect.headers(&reply.metadata, &self.target) {
-                    Ok(Some(frame)) => self.send(frame),
-                    Ok(None) => ControlFlow::Continue(()),
-                    Err(status) => self.failed(&status),
-                }
-            }
-            Event::Replied(Frame::Message(message)) => self.reply(&message),
-            Event::Replied(Frame::Trailers(trailers)) => self.ended(&trailers),
+            Event::Answered(Answer::Head(metadata)) => match self.dialect.headers(&metadata, &self.target) {
+                Ok(Some(frame)) => self.send(frame),
+                Ok(None) => ControlFlow::Continue(()),
+                Err(status) => self.failed(&status),
+            },
+            Event::Answered(Answer::Message(message)) => self.reply(&message),
+            Event::Answered(Answer::End(trailers)) => self.ended(&trailers),
             Event::Failed(status) => self.failed(&status),
             Event::Due(Due::Ping) => {
-                self.pinged = true;
+                self.liveness.ping();
                 self.send(WsFrame::Ping(Bytes::new()))
             }
-            Event::Due(Due::Pong) => ControlFlow::Break(Some(Close::NO_PONG)),
+            Event::Due(Due::Silent) => ControlFlow::Break(Some(Close::NO_PONG)),
             Event::Due(Due::Stalled) => ControlFlow::Break(Some(Close::SLOW)),
-            Event::Drain => ControlFlow::Break(Some(Close::DRAIN)),
+            Event::Drain => self.drain(),
         }
+    }
+
+    /// Streams end with the drain, as their clients come back; a call with one answer that has begun has
+    /// until the end of the drain, like any other.
+    fn drain(&mut self) -> ControlFlow<End> {
+        self.drains = !self.inbound.is_first() && !self.target.kind.server_streams();
+        if self.drains { ControlFlow::Continue(()) } else { ControlFlow::Break(Some(Close::DRAIN)) }
     }
 
     fn received(&mut self, frame: WsFrame) -> ControlFlow<End> {
         match frame {
             WsFrame::Text(_) | WsFrame::Binary(_) => {}
-            // Its answer has been queued.
-            WsFrame::Ping(_) => {
-                self.unsent.get_or_insert_with(Instant::now);
-                return ControlFlow::Continue(());
-            }
+            // What has to be answered has been.
+            WsFrame::Ping(_) | WsFrame::Pong(_) | WsFrame::Frame(_) => return ControlFlow::Continue(()),
             WsFrame::Close(_) => return ControlFlow::Break(None),
-            WsFrame::Pong(_) | WsFrame::Frame(_) => return ControlFlow::Continue(()),
         }
-        let content_type =
-            if frame.is_text() { "text/plain; charset=utf-8" } else { "application/octet-stream" };
         let raw = self.target.request.takes_raw_body();
         match self.dialect.read(frame, raw) {
-            Ok(said) => match self.said(said, content_type) {
+            Ok(said) => match self.said(said) {
                 Ok(flow) => flow,
                 Err(status) => self.failed(&status),
             },
@@ -291,28 +231,25 @@ impl Session {
         }
     }
 
-    fn said(&mut self, said: Said, content_type: &str) -> Result<ControlFlow<End>, Status> {
-        let first = matches!(self.inbound, Inbound::First(_));
+    fn said(&mut self, said: Said) -> Result<ControlFlow<End>, Status> {
+        let first = self.inbound.is_first();
         let message = match said {
             Said::End if first => return Ok(self.first(self.alone.clone(), true)),
             Said::End => {
-                if let Inbound::Open(sender) = std::mem::replace(&mut self.inbound, Inbound::Ended) {
-                    sender.finish();
-                }
+                self.inbound.end();
                 return Ok(ControlFlow::Continue(()));
             }
             Said::Encoded(bytes) => self.bind(bytes, first)?,
-            Said::Body(body) if first => self.bindings.encode(&self.target, &body, content_type)?,
-            Said::Body(body) => Bindings::none().encode(&self.target, &body, content_type)?,
+            Said::Body(body, kind) if first => self.bindings.encode(&self.target, &body, kind)?,
+            Said::Body(body, kind) => Bindings::none().encode(&self.target, &body, kind)?,
         };
         self.outcome.message_in();
-        match &self.inbound {
-            Inbound::First(_) => Ok(self.first(message, false)),
-            Inbound::Open(sender) => {
-                sender.put(message.into());
-                Ok(ControlFlow::Continue(()))
-            }
-            Inbound::Ended => Err(one_too_many(&self.target)),
+        if first {
+            return Ok(self.first(message, false));
+        }
+        match self.inbound.put(message) {
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(_) => Err(one_too_many(&self.target)),
         }
     }
 
@@ -329,48 +266,40 @@ impl Session {
 
     /// Makes the call with its first message.
     fn first(&mut self, message: Bytes, ended: bool) -> ControlFlow<End> {
-        let Inbound::First(start) = std::mem::replace(&mut self.inbound, Inbound::Ended) else {
-            return ControlFlow::Continue(());
-        };
-        let messages = if self.target.kind.client_streams() {
-            let (sender, receiver) = relay();
-            sender.put(message.into());
-            if ended {
-                sender.finish();
-            } else {
-                self.inbound = Inbound::Open(sender);
-            }
-            Messages::Stream(Box::pin(receiver))
-        } else {
-            Messages::One(Message::from(message))
-        };
-        match start(messages) {
-            Ok(reply) => {
-                self.outbound = Outbound::Calling(reply);
-                ControlFlow::Continue(())
-            }
-            Err(status) => self.failed(&status),
+        match self.inbound.start(message, self.target.kind.client_streams(), ended) {
+            Some(Ok(outbound)) => self.outbound = outbound,
+            Some(Err(status)) => return self.failed(&status),
+            None => {}
         }
+        ControlFlow::Continue(())
     }
 
     fn reply(&mut self, message: &Message) -> ControlFlow<End> {
         match self.dialect.message(message, &self.target) {
-            Ok(frame) => {
-                self.replied = true;
-                self.outcome.message_out();
-                self.send(frame)
-            }
+            Ok(frame) if self.target.kind.server_streams() => self.send_message(frame),
+            Ok(frame) => match self.answer.replace(frame) {
+                None => ControlFlow::Continue(()),
+                Some(_) => self.failed(&one_answer_too_many()),
+            },
             Err(status) => self.failed(&status),
         }
     }
 
     fn ended(&mut self, trailers: &Metadata) -> ControlFlow<End> {
-        if !self.replied && !self.target.kind.server_streams() {
-            return self.failed(&no_message());
+        if !self.target.kind.server_streams() {
+            match self.answer.take() {
+                Some(frame) => self.send_message(frame)?,
+                None => return self.failed(&no_message()),
+            }
         }
         self.outcome.succeed();
         self.trailers(trailers)?;
         self.finish(None, Close::NORMAL)
+    }
+
+    fn send_message(&mut self, frame: WsFrame) -> ControlFlow<End> {
+        self.outcome.message_out();
+        self.send(frame)
     }
 
     fn failed(&mut self, status: &Status) -> ControlFlow<End> {
@@ -398,35 +327,24 @@ impl Session {
 
     /// Queues a frame; the next message waits until it has gone.
     fn send(&mut self, frame: WsFrame) -> ControlFlow<End> {
-        self.unsent.get_or_insert_with(Instant::now);
-        match Pin::new(&mut self.socket).start_send(frame) {
+        match self.socket.send(frame) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(None),
         }
     }
 }
 
-impl Outbound {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let event = match self {
-            Self::None => return Poll::Pending,
-            Self::Calling(reply) => match std::task::ready!(reply.as_mut().poll(cx)) {
-                Ok(reply) => Event::Opened(reply),
-                Err(status) => Event::Failed(status),
-            },
-            Self::Open(frames) => match std::task::ready!(frames.as_mut().poll_next(cx)) {
-                Some(Ok(frame)) => Event::Replied(frame),
-                Some(Err(status)) => Event::Failed(status),
-                None => Event::Replied(Frame::Trailers(Metadata::new())),
-            },
-        };
-        Poll::Ready(event)
-    }
+fn client_gone() -> Status {
+    Status::new(Code::Cancelled, Origin::Client, "CLIENT_GONE", "the client has left")
 }
 
 fn one_too_many(target: &Target) -> Status {
     let message = format!("{} takes no more messages", target.method_name);
     Status::invalid("REQUEST_CARDINALITY", message)
+}
+
+fn one_answer_too_many() -> Status {
+    Status::bad_upstream("UPSTREAM_MESSAGES", "the upstream sent more than the one message of its method")
 }
 
 fn no_message() -> Status {
@@ -435,3 +353,6 @@ fn no_message() -> Status {
         "the upstream ended the call well, but without a message",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,14 +16,15 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::{Endpoint, Seat};
-use crate::rpc::{Call, CallPolicy, Code, Frame, Kind, Message, Messages, Metadata, Method, Origin, Status};
-use crate::upstream::attempts::Patience;
+use crate::rpc::{
+    Attempt, Call, CallPolicy, Code, Frame, Kind, Message, Messages, Metadata, Method, Origin, Status,
+};
 use crate::upstream::backoff::{Backoff, Curve};
 use crate::upstream::connection::Connection;
+use crate::upstream::dispatch::Patience;
 use crate::upstream::failure;
 use crate::upstream::grpc::{self, Outgoing, Request};
 use crate::upstream::lane::Sort;
-use crate::upstream::timer::Timer;
 
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
@@ -157,11 +158,11 @@ impl Endpoint {
             Err(status) => return status,
         };
         let patience = Patience { per_attempt: Some(FIRST), leaves_silence: false };
-        let answer = match grpc::send(seat, &request, &outgoing, 0, patience).await {
+        let answer = match grpc::send(seat, &request, &outgoing, patience).await {
             Ok(answer) => answer,
             Err(failure) => return failure.status,
         };
-        let mut frames = answer.into_reply(&request, Timer::new(None), None).frames;
+        let mut frames = answer.into_reply(&request).frames;
         let Ok(mut next) = timeout(FIRST, frames.next()).await else { return failure::deadline_exceeded() };
         while let Some(Ok(Frame::Message(message))) = &next {
             match CheckResponse::decode(message.bytes.clone()) {
@@ -215,6 +216,7 @@ fn question(upstream: &Arc<str>, service: &str) -> Result<(Request, Outgoing), S
         encoding: None,
         accept_encoding: None,
         messages: Messages::One(message.clone()),
+        attempt: Attempt::default(),
     };
     Ok((Request::part(call).0, Outgoing::One(message)))
 }

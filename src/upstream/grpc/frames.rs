@@ -1,4 +1,4 @@
-//! The rest of an answer: messages, then trailers, under the call's deadline.
+//! The rest of an answer: messages, then trailers.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,9 +10,7 @@ use super::exchange::Exchange;
 use super::request::Request;
 use crate::rpc::envelope::{Decoder, PREFIX};
 use crate::rpc::{Frame, Message, Metadata, Status, trailers};
-use crate::upstream::channel::Permit;
 use crate::upstream::failure;
-use crate::upstream::timer::Timer;
 
 /// What an answer must keep to.
 pub struct Rules {
@@ -47,9 +45,6 @@ pub struct Frames {
     exchange: Exchange,
     decoder: Decoder,
     rules: Rules,
-    timer: Timer,
-    /// Counted as in flight until the answer has ended.
-    permit: Option<Permit>,
     /// Bytes that the decoder was given and the upstream's window was not given back.
     held: usize,
     messages: usize,
@@ -65,15 +60,12 @@ enum State {
 
 impl Frames {
     /// The rest of an exchange whose head was read.
-    pub fn new(exchange: Exchange, rules: Rules, timer: Timer, permit: Option<Permit>) -> Self {
+    pub fn new(exchange: Exchange, rules: Rules) -> Self {
         let decoder = Decoder::new(rules.message_limit);
-        Self { exchange, decoder, rules, timer, permit, held: 0, messages: 0, state: State::Body }
+        Self { exchange, decoder, rules, held: 0, messages: 0, state: State::Body }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Status>> {
-        if let Poll::Ready(status) = self.timer.poll_passed(cx) {
-            return Poll::Ready(Err(status));
-        }
         if let Poll::Ready(status) = self.exchange.poll_upload(cx) {
             return Poll::Ready(Err(status));
         }
@@ -103,7 +95,6 @@ impl Frames {
     fn accept(&mut self, message: Message) -> Result<Message, Status> {
         self.release(self.held.min(PREFIX + message.bytes.len()));
         self.messages += 1;
-        self.timer.alive();
         if self.rules.single && self.messages > 1 {
             return Err(too_many_messages());
         }
@@ -138,10 +129,9 @@ impl Stream for Frames {
         let frame = ready!(self.poll_frame(cx));
         if !matches!(frame, Ok(Frame::Message(_))) {
             self.state = State::Done;
-            self.permit = None;
             self.exchange.note(matches!(&frame, Err(status) if failure::counts(status)));
         }
-        Poll::Ready(Some(frame.map_err(|status| self.timer.explain(status))))
+        Poll::Ready(Some(frame))
     }
 }
 

@@ -6,7 +6,6 @@ use http::{HeaderName, StatusCode, response};
 
 use crate::rpc::{Code, Metadata, Origin, Status, trailers};
 use crate::upstream::failure::{Failure, HTTP_STATUS};
-use crate::upstream::retry::Pushback;
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
@@ -33,9 +32,7 @@ pub fn read(parts: response::Parts, ended: bool) -> Result<Head, Failure> {
         if status != StatusCode::OK && !headers.contains_key(trailers::GRPC_STATUS) {
             return Err(not_grpc(status, &headers).into());
         }
-        let pushback = Pushback::read(&headers);
-        let failure = |status| Failure { pushback, ..Failure::from(status) };
-        return trailers::read(headers).map(Head::Ended).map_err(failure);
+        return trailers::read(headers).map(Head::Ended).map_err(Failure::from);
     }
     if status != StatusCode::OK {
         return Err(not_grpc(status, &headers).into());

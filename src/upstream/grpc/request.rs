@@ -7,7 +7,7 @@ use http::{Uri, Version};
 
 use crate::rpc::deadline::format_grpc_timeout;
 use crate::rpc::{
-    Call, CallPolicy, Code, Deadline, Kind, Messages, Metadata, Method, Origin, Status, metadata,
+    Attempt, Call, CallPolicy, Code, Deadline, Kind, Messages, Metadata, Method, Origin, Status, metadata,
 };
 use crate::upstream::endpoint::Endpoint;
 
@@ -23,13 +23,13 @@ const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc
 pub struct Request {
     pub method: Method,
     pub kind: Kind,
-    pub idempotent: bool,
     pub affinity: Option<u64>,
     pub policy: Arc<CallPolicy>,
     pub metadata: Metadata,
     pub deadline: Option<Deadline>,
     pub encoding: Option<HeaderValue>,
     pub accept_encoding: Option<HeaderValue>,
+    pub attempt: Attempt,
 }
 
 impl Request {
@@ -38,22 +38,22 @@ impl Request {
         let request = Self {
             method: call.method,
             kind: call.kind,
-            idempotent: call.idempotent,
             affinity: call.affinity,
             policy: call.policy,
             metadata: call.metadata,
             deadline: call.deadline,
             encoding: call.encoding,
             accept_encoding: call.accept_encoding,
+            attempt: call.attempt,
         };
         (request, call.messages)
     }
 
-    /// The head of one attempt; `attempts` were made before (gRFC A6).
+    /// The head of an attempt.
     ///
     /// # Errors
     /// When the method's path cannot stand in a request.
-    pub fn head(&self, endpoint: &Endpoint, attempts: u32) -> Result<http::Request<()>, Status> {
+    pub fn head(&self, endpoint: &Endpoint) -> Result<http::Request<()>, Status> {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(endpoint.scheme());
         parts.authority = Some(endpoint.target.authority.clone());
@@ -66,11 +66,11 @@ impl Request {
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_2;
-        *request.headers_mut() = self.headers(attempts);
+        *request.headers_mut() = self.headers();
         Ok(request)
     }
 
-    fn headers(&self, attempts: u32) -> HeaderMap {
+    fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         // Whatever wrote the metadata, it cannot forge what belongs to HTTP or gRPC.
         for (name, value) in self.metadata.iter().filter(|(name, _)| !metadata::is_reserved(name)) {
@@ -92,8 +92,9 @@ impl Request {
         if let Some(accepted) = &self.accept_encoding {
             headers.insert(GRPC_ACCEPT_ENCODING, accepted.clone());
         }
-        if attempts > 0 {
-            headers.insert(PREVIOUS_ATTEMPTS, HeaderValue::from(attempts));
+        // gRFC A6, "Exposed Retry Metadata".
+        if self.attempt.previous > 0 {
+            headers.insert(PREVIOUS_ATTEMPTS, HeaderValue::from(self.attempt.previous));
         }
         headers
     }

@@ -1,136 +1,107 @@
-//! The properties of gRFC A6 over any sequence of failures.
+//! The layer over a caller that fails as it is told, in paused time.
 
-use proptest::prelude::*;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tower::{ServiceExt as _, service_fn};
 
 use super::*;
-use crate::rpc::{Code, Origin, Status};
+use crate::rpc::{CallPolicy, Code, Kind, Message, Messages, Metadata, Method, Origin};
 
-fn failure(code: Code, cause: Cause, pushback: Option<Pushback>) -> Failure {
-    Failure { status: Status::new(code, Origin::Upstream, "TEST", "test"), cause, pushback }
-}
+type Outcome = Result<Reply, Status>;
 
-fn failed(code: Code) -> Failure {
-    failure(code, Cause::Answered, None)
-}
+/// What was sent, and when.
+type Sent = Arc<Mutex<Vec<(Instant, Attempt)>>>;
 
-/// What follows each of some failures; stops where the client is told.
-fn run(policy: Option<&Retry>, throttle: &Throttle, failures: &[Failure]) -> Vec<Next> {
-    let random = Random::new();
-    let mut attempts = Attempts::new(policy);
-    let mut decisions = Vec::new();
-    for failure in failures {
-        decisions.push(attempts.failed(failure, throttle, &random));
-        if decisions.last() == Some(&Next::Fail) {
-            break;
-        }
+fn call(policy: CallPolicy) -> Call {
+    Call {
+        method: Method::new("/a.B/C").unwrap(),
+        kind: Kind::Unary,
+        idempotent: true,
+        affinity: None,
+        policy: Arc::new(policy),
+        metadata: Metadata::new(),
+        deadline: None,
+        encoding: None,
+        accept_encoding: None,
+        messages: Messages::One(Message::from(Bytes::from_static(b"m"))),
+        attempt: Attempt::default(),
     }
-    decisions
 }
 
-fn any_failure() -> impl Strategy<Value = Failure> {
-    let code = (1..17_i32).prop_map(Code::from_number);
-    let cause = prop_oneof![Just(Cause::Answered), Just(Cause::Unprocessed), Just(Cause::Left)];
-    let pushback = prop_oneof![
-        Just(None),
-        Just(Some(Pushback::Never)),
-        (0..5000_u64).prop_map(|delay| Some(Pushback::After(Duration::from_millis(delay)))),
+fn failed(again: Again) -> Outcome {
+    Err(Status { again, ..Status::new(Code::Unavailable, Origin::Upstream, "TEST", "busy") })
+}
+
+fn reply() -> Reply {
+    let frames = Box::pin(futures_util::stream::empty());
+    Reply { metadata: Metadata::new(), encoding: None, frames }
+}
+
+/// Sends a call through the layer to a caller whose outcomes are given.
+async fn run(call: Call, outcomes: Vec<Outcome>) -> (Outcome, Vec<(Instant, Attempt)>, Budget) {
+    let (sent, outcomes) = (Sent::default(), Arc::new(Mutex::new(VecDeque::from(outcomes))));
+    let noted = Arc::clone(&sent);
+    let caller = service_fn(move |call: Call| {
+        noted.lock().unwrap().push((Instant::now(), call.attempt));
+        let outcome = outcomes.lock().unwrap().pop_front().unwrap();
+        async move { outcome }
+    });
+    let budget = Budget::default();
+    let outcome = RetryLayer::new(budget.clone()).layer(caller).oneshot(call).await;
+    let sent = std::mem::take(&mut *sent.lock().unwrap());
+    (outcome, sent, budget)
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_counted_delayed_and_know_of_each_other() {
+    let outcomes = vec![failed(Again::ByCode), failed(Again::After(Duration::from_secs(7))), Ok(reply())];
+    let (outcome, sent, budget) = run(call(CallPolicy::new("shop")), outcomes).await;
+    assert!(outcome.is_ok());
+    assert_eq!(sent.iter().map(|(_, attempt)| attempt.previous).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(sent.iter().map(|(_, attempt)| attempt.may_leave).collect::<Vec<_>>(), [true, true, false]);
+    sent[0].1.tried.add(4);
+    assert_eq!(sent[2].1.tried.so_far(), [4]);
+    let delays: Vec<_> = sent.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert!((20..=30).contains(&delays[0].as_millis()), "{delays:?}");
+    assert!((7000..7010).contains(&delays[1].as_millis()), "{delays:?}");
+    assert_eq!(budget.tokens.tokens(), 98);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_sent_twice_is_sent_once() {
+    let policy = || CallPolicy::new("shop");
+    let large = Messages::One(Message::from(Bytes::from(vec![0; 64 * 1024 + 1])));
+    let calls = [
+        Call { idempotent: false, ..call(policy()) },
+        call(CallPolicy { retry: None, ..policy() }),
+        call(CallPolicy { retry: Some(rpc::Retry { attempts: 1, ..rpc::Retry::default() }), ..policy() }),
+        Call { messages: large, ..call(policy()) },
+        Call { messages: Messages::Stream(Box::pin(futures_util::stream::empty())), ..call(policy()) },
     ];
-    (code, cause, pushback).prop_map(|(code, cause, pushback)| failure(code, cause, pushback))
-}
-
-proptest! {
-    #[test]
-    fn attempts_never_exceed_what_is_allowed(
-        failures in prop::collection::vec(any_failure(), 0..20),
-        allowed in 0..10_u32,
-        spent in 0..120_u32,
-    ) {
-        let policy = Retry { attempts: allowed, ..Retry::default() };
-        let throttle = Throttle::default();
-        for _ in 0..spent {
-            throttle.failed();
-        }
-        let decisions = run(Some(&policy), &throttle, &failures);
-        let again = decisions.iter().filter(|next| matches!(next, Next::After(_))).count();
-        let now = decisions.iter().filter(|next| **next == Next::Now).count();
-        prop_assert!(again < policy.attempts.clamp(1, MOST) as usize);
-        prop_assert!(now <= TRANSPARENT as usize);
-        prop_assert!(throttle.tokens() <= 100);
-        for (next, failure) in decisions.iter().zip(&failures) {
-            match (next, failure.pushback) {
-                (Next::After(delay), Some(Pushback::After(asked))) => prop_assert_eq!(*delay, asked),
-                (Next::After(_), Some(Pushback::Never)) => prop_assert!(false, "pushback was ignored"),
-                (Next::After(delay), None) => prop_assert!(*delay <= policy.max_backoff.mul_f64(1.2)),
-                _ => {}
-            }
-            if matches!(next, Next::After(_)) {
-                prop_assert!(failure.cause == Cause::Left || policy.codes.contains(&failure.status.code)
-                    || failure.cause == Cause::Unprocessed && policy.codes.contains(&failure.status.code));
-            }
-        }
-    }
-
-    #[test]
-    fn without_a_policy_only_unprocessed_calls_are_sent_again(
-        failures in prop::collection::vec(any_failure(), 1..20),
-    ) {
-        let decisions = run(None, &Throttle::default(), &failures);
-        for (next, failure) in decisions.iter().zip(&failures) {
-            prop_assert!(*next == Next::Fail || failure.cause == Cause::Unprocessed);
-        }
-    }
-
-    #[test]
-    fn tokens_stay_within_their_bounds(outcomes in prop::collection::vec(any::<bool>(), 0..500)) {
-        let throttle = Throttle::default();
-        let mut expected = 100_000_i64;
-        for succeeded in outcomes {
-            if succeeded {
-                throttle.succeeded();
-                expected = (expected + 100).min(100_000);
-            } else {
-                let allowed = throttle.failed();
-                expected = (expected - 1000).max(0);
-                prop_assert_eq!(allowed, expected > 50_000);
-            }
-            prop_assert_eq!(i64::from(throttle.tokens()), expected / 1000);
-        }
+    for call in calls {
+        let (outcome, sent, _) = run(call, vec![failed(Again::ByCode), Ok(reply())]).await;
+        assert!(outcome.is_err() && sent.len() == 1 && !sent[0].1.may_leave);
     }
 }
 
-#[test]
-fn delays_double_up_to_the_longest() {
-    let policy = Retry { attempts: 5, max_backoff: Duration::from_millis(80), ..Retry::default() };
-    let failures: Vec<_> = (0..5).map(|_| failed(Code::Unavailable)).collect();
-    let decisions = run(Some(&policy), &Throttle::default(), &failures);
-    let expected = [25.0, 50.0, 80.0, 80.0];
-    assert_eq!(decisions.len(), 5);
-    assert_eq!(decisions[4], Next::Fail);
-    for (next, expected) in decisions.iter().zip(expected) {
-        let Next::After(delay) = next else { panic!("{next:?}") };
-        let delay = delay.as_secs_f64() * 1000.0;
-        assert!((expected * 0.799..=expected * 1.201).contains(&delay), "{delay} is not near {expected}");
-    }
+#[tokio::test(start_paused = true)]
+async fn the_last_word_of_a_server_is_told() {
+    let (outcome, sent, _) = run(call(CallPolicy::new("shop")), vec![failed(Again::Unsent)]).await;
+    assert_eq!((outcome.unwrap_err().again, sent.len()), (Again::Unsent, 1));
+    let outcomes = vec![failed(Again::ByCode), failed(Again::Unsent)];
+    let (outcome, sent, _) = run(call(CallPolicy::new("shop")), outcomes).await;
+    assert_eq!((outcome.unwrap_err().again, sent.len()), (Again::ByCode, 2));
 }
 
-#[test]
-fn codes_that_are_not_listed_fail_at_once_and_cost_no_token() {
-    let throttle = Throttle::default();
-    assert_eq!(run(Some(&Retry::default()), &throttle, &[failed(Code::Internal)]), [Next::Fail]);
-    assert_eq!(throttle.tokens(), 100);
-}
-
-#[test]
-fn pushback_is_read_as_a6_wants() {
-    let read = |value: &'static str| {
-        let mut trailers = HeaderMap::new();
-        trailers.insert("grpc-retry-pushback-ms", http::HeaderValue::from_static(value));
-        Pushback::read(&trailers)
-    };
-    assert_eq!(Pushback::read(&HeaderMap::new()), None);
-    assert_eq!(read("0"), Some(Pushback::After(Duration::ZERO)));
-    assert_eq!(read("5000"), Some(Pushback::After(Duration::from_secs(5))));
-    for text in ["-1", "", "soon", "2147483648", "1.5"] {
-        assert_eq!(read(text), Some(Pushback::Never), "{text}");
-    }
+#[tokio::test(start_paused = true)]
+async fn nothing_is_waited_for_beyond_the_deadline() {
+    let deadline = rpc::Deadline::after(Duration::from_secs(5));
+    let call = Call { deadline, ..call(CallPolicy::new("shop")) };
+    let before = Instant::now();
+    let (outcome, sent, _) = run(call, vec![failed(Again::After(Duration::from_secs(60)))]).await;
+    assert!(outcome.is_err() && sent.len() == 1 && before.elapsed() < Duration::from_secs(1));
 }

@@ -35,6 +35,11 @@ impl Throttle {
         }
     }
 
+    /// Whether retries are allowed.
+    pub fn allows(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > FULL / 2
+    }
+
     /// How many tokens there are, of 100.
     pub fn tokens(&self) -> u32 {
         self.0.load(Ordering::Relaxed) / 1000

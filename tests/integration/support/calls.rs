@@ -8,7 +8,8 @@ use futures_util::StreamExt as _;
 use tower::ServiceExt as _;
 use transom::config::model::Address;
 use transom::rpc::{
-    Call, CallPolicy, Caller, Deadline, Frame, Kind, Message, Messages, Metadata, Method, Reply, Status,
+    Attempt, Call, CallPolicy, Caller, Deadline, Frame, Kind, Message, Messages, Metadata, Method, Reply,
+    Status,
 };
 use transom::upstream::{Pool, Spec};
 
@@ -47,6 +48,7 @@ pub fn call(kind: Kind) -> Call {
         encoding: None,
         accept_encoding: None,
         messages: Messages::One(Message::default()),
+        attempt: Attempt::default(),
     }
 }
 

@@ -91,10 +91,10 @@ impl Request {
         socket.set_nodelay(true).unwrap();
         let Some(trust) = self.tls else {
             let version = self.inner.version();
-            return send(socket, "http", self.address, version, self.inner).await;
+            return send(socket, "http", self.address, version, self.inner, 2 * PATIENCE).await;
         };
         let (socket, version) = trust.connect(socket).await;
-        send(socket, "https", self.address, version, self.inner).await
+        send(socket, "https", self.address, version, self.inner, 2 * PATIENCE).await
     }
 
     /// Sends it and waits for the whole answer.
@@ -111,7 +111,8 @@ impl Request {
             let socket = TcpStream::connect(self.address).await.unwrap();
             socket.set_nodelay(true).unwrap();
             let version = request.version();
-            send(socket, "http", self.address, version, request).await
+            // The answer may come behind a body of any size.
+            send(socket, "http", self.address, version, request, 12 * PATIENCE).await
         });
         (Upload(sender), answer)
     }
@@ -151,6 +152,7 @@ async fn send<B>(
     address: SocketAddr,
     version: Version,
     mut request: http::Request<B>,
+    patience: Duration,
 ) -> Response
 where
     B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Unpin + Send + 'static,
@@ -176,7 +178,7 @@ where
             (sender.send_request(request).await, connection)
         }
     };
-    let (response, connection) = timeout(2 * PATIENCE, answered).await.expect("an answer comes");
+    let (response, connection) = timeout(patience, answered).await.expect("an answer comes");
     let (head, body) = response.unwrap().into_parts();
     Response { status: head.status.as_u16(), headers: head.headers, version: head.version, body, connection }
 }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::upstream::PATIENCE;
 
 /// Opcodes (RFC 6455 §5.2).
+const CONTINUATION: u8 = 0;
 pub const TEXT: u8 = 1;
 pub const BINARY: u8 = 2;
 pub const CLOSE: u8 = 8;
@@ -24,6 +25,7 @@ pub const PONG: u8 = 10;
 /// An open socket.
 pub struct Socket {
     io: TokioIo<Upgraded>,
+    connection: std::net::TcpStream,
     pub subprotocol: Option<String>,
 }
 
@@ -39,12 +41,14 @@ pub async fn connect(
     target: &str,
     headers: &[(&str, &str)],
 ) -> Result<Socket, StatusCode> {
-    let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let stream = TcpStream::connect(address).await.unwrap().into_std().unwrap();
+    let connection = stream.try_clone().unwrap();
+    let io = TokioIo::new(TcpStream::from_std(stream).unwrap());
     let request = Request::builder().header("sec-websocket-version", "13");
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let response = if version == Version::HTTP_2 {
-        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
-        tokio::spawn(connection);
+        let (mut sender, serving) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(serving);
         let request = request
             .method(Method::CONNECT)
             .version(Version::HTTP_2)
@@ -55,8 +59,8 @@ pub async fn connect(
         let response = sender.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap());
         timeout(PATIENCE, response).await.expect("an answer").unwrap()
     } else {
-        let (mut sender, connection) = http1::handshake(io).await.unwrap();
-        tokio::spawn(connection.with_upgrades());
+        let (mut sender, serving) = http1::handshake(io).await.unwrap();
+        tokio::spawn(serving.with_upgrades());
         let request = request
             .uri(target)
             .header("host", address.to_string())
@@ -76,7 +80,7 @@ pub async fn connect(
     let subprotocol =
         response.headers().get("sec-websocket-protocol").map(|name| name.to_str().unwrap().to_owned());
     let io = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
-    Ok(Socket { io, subprotocol })
+    Ok(Socket { io, connection, subprotocol })
 }
 
 /// A frame of a client: `head` is FIN, the reserved bits and the opcode.
@@ -100,6 +104,11 @@ pub fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Socket {
+    /// Leaves as a process does that is killed: whatever it has not sent is lost.
+    pub fn vanish(self) {
+        self.connection.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+
     /// Sends bytes as they are.
     pub async fn raw(&mut self, bytes: &[u8]) {
         self.io.write_all(bytes).await.unwrap();
@@ -116,15 +125,29 @@ impl Socket {
         self.raw(&frame(0x80 | BINARY, bytes)).await;
     }
 
-    /// The next frame: opcode and payload. Servers neither mask nor, here, fragment.
+    /// The next message or control frame: opcode and payload.
     pub async fn next(&mut self) -> (u8, Vec<u8>) {
+        let (mut opcode, mut payload) = (CONTINUATION, Vec::new());
+        loop {
+            let (head, piece) = self.frame().await;
+            assert_eq!(head & 0x70, 0, "no reserved bits");
+            assert_eq!(head & 0x0f == CONTINUATION, opcode != CONTINUATION, "pieces follow each other");
+            opcode = opcode.max(head & 0x0f);
+            payload.extend(piece);
+            if head & 0x80 != 0 {
+                return (opcode, payload);
+            }
+        }
+    }
+
+    /// The next frame: its first byte and its payload. Servers do not mask.
+    pub async fn frame(&mut self) -> (u8, Vec<u8>) {
         timeout(PATIENCE, self.read()).await.expect("a frame arrives").expect("the socket is open")
     }
 
     async fn read(&mut self) -> std::io::Result<(u8, Vec<u8>)> {
         let mut head = [0; 2];
         self.io.read_exact(&mut head).await?;
-        assert_eq!(head[0] & 0xf0, 0x80, "one whole frame, no reserved bits");
         let length = match head[1] {
             126 => usize::from(self.io.read_u16().await?),
             127 => usize::try_from(self.io.read_u64().await?).unwrap(),
@@ -132,7 +155,7 @@ impl Socket {
         };
         let mut payload = vec![0; length];
         self.io.read_exact(&mut payload).await?;
-        Ok((head[0] & 0x0f, payload))
+        Ok((head[0], payload))
     }
 
     /// The next frame, which is text.

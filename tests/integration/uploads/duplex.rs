@@ -134,9 +134,9 @@ async fn who_reads_late_finds_the_answer() {
     let mut socket = TcpStream::connect(gateway.public).await.unwrap();
     let head = format!("POST {TALK} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
     socket.write_all(head.as_bytes()).await.unwrap();
-    let piece = [b"10000\r\n", &vec![b' '; 0x10000], b"\r\n"].concat();
+    let piece = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     // Until the gateway takes no more: it has answered long ago.
-    while let Ok(Ok(())) = timeout(Duration::from_millis(300), socket.write_all(&piece)).await {}
+    while let Ok(Ok(())) = timeout(Duration::from_millis(300), socket.write_all(piece.as_bytes())).await {}
     let mut answer = [0; 20];
     timeout(PATIENCE, socket.read_exact(&mut answer)).await.unwrap().unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 403 "), "{}", String::from_utf8_lossy(&answer));

@@ -43,9 +43,10 @@ impl Admission {
         self.enter(Counted::Waiting, limits.queue)
     }
 
-    /// How many calls are in flight: unary ones and streams.
-    pub fn in_flight(&self) -> (usize, usize) {
-        (self.unary.load(Ordering::Relaxed), self.streams.load(Ordering::Relaxed))
+    /// How many unary calls and streams are in flight, and how many calls wait for a connection.
+    pub fn counted(&self) -> (usize, usize, usize) {
+        let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        (read(&self.unary), read(&self.streams), read(&self.waiting))
     }
 
     fn count(&self, counted: Counted) -> &AtomicUsize {
@@ -87,9 +88,9 @@ mod tests {
         let stream = admission.admit(Sort::Stream, &policy);
         assert!(stream.is_some() && admission.admit(Sort::Stream, &policy).is_none());
         assert!(admission.queue(limits).is_none());
-        assert_eq!(admission.in_flight(), (2, 1));
+        assert_eq!(admission.counted(), (2, 1, 0));
         drop((unary, stream));
-        assert_eq!(admission.in_flight(), (0, 0));
+        assert_eq!(admission.counted(), (0, 0, 0));
         assert!(admission.admit(Sort::Unary, &policy).is_some());
     }
 }
