@@ -5,3 +5,4 @@
 pub mod codec;
 pub mod request;
 pub mod route;
+pub mod upload;

@@ -32,6 +32,7 @@ pub const TRY: &[&str] = &[
     r#"curl -X PATCH http://127.0.0.1:8080/v1/shelves/1/books/2 --json '{"rating":4.5,"labels":{"signed":"yes"}}'"#,
     "curl -N -H 'Accept: text/event-stream' 'http://127.0.0.1:8080/v1/ticker?count=5'",
     "curl -o cover.svg http://127.0.0.1:8080/v1/shelves/1/books/1/cover",
+    r#"curl http://127.0.0.1:8080/v1/shelves/1/books:import --json '[{"title":"One"},{"title":"Two"}]'"#,
 ];
 
 /// The commands of [`TRY`] for a gateway that listens at `listen`.

@@ -1,8 +1,8 @@
 //! One adapter per client language: a request becomes a `Call`, a `Reply` becomes a response.
 //!
-//! [`adapter`] chooses and calls them. An adapter ([`rest`], [`rest_stream`], [`sse`], [`grpc`], [`websocket`]) never
-//! knows another; what they share (bodies, headers, errors, the route's [`Target`]) stands beside
-//! them. Nothing here knows sockets, pools or how routes are found.
+//! [`adapter`] chooses and calls them. An adapter ([`rest`], [`rest_stream`], [`rest_upload`], [`sse`], [`grpc`],
+//! [`websocket`]) never knows another; what they share (bodies, headers, errors, the route's [`Target`]) stands
+//! beside them. Nothing here knows sockets, pools or how routes are found.
 
 pub mod detect;
 pub mod headers;
@@ -16,10 +16,12 @@ mod content_type;
 mod form;
 mod event_id;
 mod invalid;
+mod bindings;
 pub mod stream_body;
 pub mod success;
 mod rest;
 mod rest_stream;
+mod rest_upload;
 mod sse;
 mod grpc;
 pub mod websocket;

@@ -14,6 +14,7 @@ mod canonical;
 mod codec;
 mod decimal;
 mod distinct;
+pub mod elements;
 pub mod field_text;
 pub mod form;
 pub mod http_body;

@@ -40,6 +40,7 @@ const MAIN: &[&str] = &["cli"];
 const SHARED: &[&str] = &[
     "accept",
     "adapter",
+    "bindings",
     "body",
     "content_type",
     "detect",

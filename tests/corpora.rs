@@ -58,3 +58,8 @@ fn form() {
 fn multipart() {
     replay("multipart", targets::request::multipart);
 }
+
+#[test]
+fn elements() {
+    replay("elements", targets::upload::elements);
+}

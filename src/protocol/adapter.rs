@@ -16,16 +16,16 @@ use super::rest_stream::{Array, Ndjson, Raw};
 use super::sse::{self, Sse};
 use super::stream_body::{self, PendingReply};
 use super::target::{MetadataPolicy, StreamFraming};
-use super::{Body, Client, Outcome, Target, accept, grpc, json_error, rest};
+use super::{Body, Client, Outcome, Target, accept, grpc, json_error, rest, rest_upload};
 
 /// How one request is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adapter {
-    /// One message in, one message out, in JSON or raw.
+    /// One message out, in JSON or raw.
     Rest,
-    /// One message in, a stream of JSON out.
+    /// A stream of JSON out.
     Stream(StreamFraming),
-    /// One message in, a stream of raw bytes out.
+    /// A stream of raw bytes out.
     RawStream,
     /// gRPC.
     Grpc,
@@ -82,7 +82,7 @@ impl Adapter {
         head: Parts,
         captures: &[&str],
         body: B,
-        target: &Target,
+        target: &Arc<Target>,
         outcome: &Arc<Outcome>,
     ) -> Result<Call, Status>
     where
@@ -90,6 +90,9 @@ impl Adapter {
     {
         match self {
             Self::Grpc => grpc::decode(head, body, target, outcome).await,
+            Self::Rest | Self::Stream(_) | Self::RawStream if target.kind.client_streams() => {
+                rest_upload::decode(&head, captures, body, target, outcome)
+            }
             Self::Rest | Self::Stream(_) | Self::RawStream => {
                 let call = rest::decode(&head, captures, body, target).await?;
                 outcome.message_in();

@@ -127,6 +127,14 @@ impl<B: http_body::Body<Data = Bytes>> http_body::Body for Received<B> {
         }
         Poll::Ready(frame)
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
 }
 
 /// Reads a request's body whole.

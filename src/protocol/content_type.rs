@@ -1,15 +1,17 @@
-//! `Content-Type` of requests whose body is JSON or a form.
+//! `Content-Type` of requests whose body is JSON, one value or many, or a form.
 
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use crate::rpc::{Code, Origin, Status};
+use crate::transcode::elements::Form;
 use crate::transcode::multipart;
 
 /// What a body of JSON may be called.
 const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json");
 const WITH_FORMS: HeaderValue =
     HeaderValue::from_static("application/json, application/x-www-form-urlencoded, multipart/form-data");
+const STREAMED: HeaderValue = HeaderValue::from_static("application/x-ndjson, application/json");
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
 /// What a form is sent as.
@@ -31,7 +33,7 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Option<FormMedia>, Status> {
     let Some((media_type, parameters)) = parse(headers)? else { return Ok(None) };
     match media_type.as_str() {
         URL_ENCODED => {
-            check_charset(parameters).map_err(|status| accepting(status, true))?;
+            check_charset(parameters).map_err(|status| accepting(status, WITH_FORMS))?;
             Ok(Some(FormMedia::UrlEncoded))
         }
         MULTIPART => match multipart::boundary(parameters) {
@@ -48,8 +50,9 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Option<FormMedia>, Status> {
 /// 415, with the remedy.
 pub(super) fn check_json(headers: &HeaderMap, forms: bool) -> Result<(), Status> {
     let Some((media_type, parameters)) = parse(headers)? else { return Ok(()) };
+    let accepted = if forms { WITH_FORMS } else { ACCEPTED };
     if is_json(&media_type) {
-        return check_charset(parameters).map_err(|status| accepting(status, forms));
+        return check_charset(parameters).map_err(|status| accepting(status, accepted));
     }
     let hint = match media_type.as_str() {
         URL_ENCODED | MULTIPART if !forms => "; forms are taken where a route has `forms = true`",
@@ -58,7 +61,26 @@ pub(super) fn check_json(headers: &HeaderMap, forms: bool) -> Result<(), Status>
     let message = format!(
         "the request body is {media_type}, where JSON is needed: send it with `Content-Type: application/json` (curl: -H 'Content-Type: application/json'){hint}"
     );
-    Err(accepting(unsupported(message), forms))
+    Err(accepting(unsupported(message), accepted))
+}
+
+/// What the elements of a streamed body are, by its `Content-Type`; none is as good as JSON.
+///
+/// # Errors
+/// 415, with the remedy.
+pub(super) fn elements(headers: &HeaderMap) -> Result<Form, Status> {
+    let Some((media_type, parameters)) = parse(headers)? else { return Ok(Form::Json) };
+    let form = match media_type.as_str() {
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Form::Lines,
+        json if is_json(json) => Form::Json,
+        _ => {
+            let message = format!(
+                "the request body is {media_type}, where a stream of messages is needed: send a line for each with `Content-Type: application/x-ndjson`, or one array with `Content-Type: application/json`"
+            );
+            return Err(accepting(unsupported(message), STREAMED));
+        }
+    };
+    check_charset(parameters).map(|()| form).map_err(|status| accepting(status, STREAMED))
 }
 
 /// The media type in small letters, and its parameters.
@@ -98,8 +120,8 @@ fn unsupported(message: String) -> Status {
 }
 
 /// "Accept-Post" says what would have been taken (W3C Linked Data Platform §7.1).
-fn accepting(status: Status, forms: bool) -> Status {
-    status.with_header(ACCEPT_POST, if forms { WITH_FORMS } else { ACCEPTED })
+fn accepting(status: Status, accepted: HeaderValue) -> Status {
+    status.with_header(ACCEPT_POST, accepted)
 }
 
 #[cfg(test)]
@@ -121,6 +143,28 @@ mod tests {
             assert!(check(accepted).is_ok(), "{accepted}");
         }
         assert!(check_json(&HeaderMap::new(), false).is_ok());
+    }
+
+    #[test]
+    fn streams_are_lines_or_json() {
+        let form = |value| elements(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]));
+        assert_eq!(elements(&HeaderMap::new()).unwrap(), Form::Json);
+        for (value, expected) in [
+            ("application/x-ndjson", Form::Lines),
+            ("Application/X-NDJSON; charset=utf-8", Form::Lines),
+            ("application/json", Form::Json),
+            ("application/merge-patch+json;charset=UTF-8", Form::Json),
+        ] {
+            assert_eq!(form(value).unwrap(), expected, "{value}");
+        }
+        for refused in
+            ["text/plain", "application/x-www-form-urlencoded", "application/x-ndjson; charset=latin1"]
+        {
+            let status = form(refused).unwrap_err();
+            assert_eq!(status.http_status(), 415, "{refused}");
+            let accepted = status.metadata.unwrap().into_headers();
+            assert_eq!(accepted["accept-post"], "application/x-ndjson, application/json", "{refused}");
+        }
     }
 
     #[test]

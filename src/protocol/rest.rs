@@ -1,7 +1,7 @@
 //! HTTP and JSON: one request is one message, one message is one response.
 //!
-//! Requests of every route that is spoken to in JSON are decoded here; responses of server streams are
-//! another adapter's.
+//! Requests of one message are decoded here, whatever the response is; responses of server streams and
+//! requests of client streams are other adapters'.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Response};
 
-use crate::rpc::{Call, Code, Frame, Message, Messages, Metadata, Origin, Reply, Status};
+use crate::rpc::{Call, Frame, Message, Messages, Metadata, Reply, Status};
 use crate::transcode::form::Form;
 use crate::transcode::request;
 
@@ -31,9 +31,6 @@ pub(super) async fn decode<B>(
 where
     B: http_body::Body<Data = Bytes, Error: fmt::Display>,
 {
-    if target.kind.client_streams() {
-        return Err(no_client_streams(target));
-    }
     let content = read_body(head, body, target).await?;
     let parts = request::Parts {
         captures,
@@ -134,12 +131,4 @@ pub(super) async fn encode(reply: Reply, target: &Target) -> Result<Response<Bod
 
 fn text<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-fn no_client_streams(target: &Target) -> Status {
-    let message = format!(
-        "{} takes a stream of messages, which one HTTP request of JSON cannot carry: call it by gRPC",
-        target.method_name
-    );
-    Status::new(Code::Unimplemented, Origin::Gateway, "CLIENT_STREAMING_NEEDS_GRPC", message)
 }

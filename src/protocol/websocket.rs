@@ -16,7 +16,6 @@ mod wire;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Response;
 use http::header::HeaderMap;
 use http::request::Parts as Head;
@@ -26,9 +25,8 @@ use hyper_util::rt::TokioIo;
 use crate::rpc::{Call, Code, Messages, Metadata, Origin, Status};
 use crate::telemetry::Draining;
 use crate::telemetry::guard::Handover;
-use crate::transcode::request;
 
-use super::invalid::{invalid, message_too_large};
+use super::bindings::Bindings;
 use super::stream_body::PendingReply;
 use super::{Body, Outcome, Target, event_id, head, headers};
 
@@ -58,7 +56,7 @@ pub fn upgrade(
         response.headers_mut().insert(http::header::SEC_WEBSOCKET_PROTOCOL, echo);
     }
     let after = event_id::after(&head, &target)?;
-    let bindings = Bindings::new(captures, head.uri.query().unwrap_or_default(), after);
+    let bindings = bindings(captures, head.uri.query().unwrap_or_default(), after);
     let alone = bindings.encode(&target, &[], "")?;
     let metadata = headers::from_rest(&head, &target.policy.metadata)?;
     let start = starter(head.headers, metadata, Arc::clone(&target), call);
@@ -86,48 +84,13 @@ fn starter(
     Box::new(move |messages: Messages| Ok(call(head::call(&headers, &target, metadata, messages)?)))
 }
 
-/// What path and query say: it goes into the first message.
-#[derive(Debug)]
-struct Bindings {
-    captures: Vec<String>,
-    query: String,
-    /// Where a stream goes on, encoded.
-    after: Vec<u8>,
-}
-
-impl Bindings {
-    fn new(captures: &[&str], query: &str, after: Vec<u8>) -> Self {
-        let query = if method_override(query).is_some() {
-            let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("method=")).collect();
-            kept.join("&")
-        } else {
-            query.to_owned()
-        };
-        Self { captures: captures.iter().map(|&text| text.to_owned()).collect(), query, after }
+/// What path and query say; `?method=` is no parameter of the call.
+fn bindings(captures: &[&str], query: &str, after: Vec<u8>) -> Bindings {
+    if method_override(query).is_none() {
+        return Bindings::new(captures, query, after);
     }
-
-    /// Nothing: what the messages after the first have.
-    const fn none() -> Self {
-        Self { captures: Vec::new(), query: String::new(), after: Vec::new() }
-    }
-
-    /// A message of the client.
-    fn encode(&self, target: &Target, body: &[u8], content_type: &str) -> Result<Bytes, Status> {
-        let captures: Vec<&str> = self.captures.iter().map(String::as_str).collect();
-        let parts = request::Parts { captures: &captures, query: &self.query, body, content_type };
-        let (plan, policy) = (&target.request, &target.policy);
-        let message = if target.kind.client_streams() {
-            plan.encode_streamed(&target.codec, parts, &policy.read, &policy.query)
-        } else {
-            plan.encode(&target.codec, parts, &policy.read, &policy.query)
-        };
-        let mut message = message.map_err(|error| invalid(error, plan.body_name()))?;
-        message.extend_from_slice(&self.after);
-        if message.len() > policy.message_limit {
-            return Err(message_too_large(policy.message_limit));
-        }
-        Ok(message.into())
-    }
+    let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("method=")).collect();
+    Bindings::new(captures, &kept.join("&"), after)
 }
 
 fn no_upgrade() -> Status {

@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+const STREAMS: u32 = 250;
+const STREAM_WINDOW: u32 = 64 * 1024 - 1;
+
 /// What a client may use, and how long it may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -38,7 +41,8 @@ pub struct Limits {
     pub streams: u32,
     /// Bytes that one stream may send ahead of its reader.
     pub stream_window: u32,
-    /// Bytes that one connection may send ahead of its readers.
+    /// Bytes that one connection may send ahead of its readers; less than all its streams may would let those
+    /// whose readers wait stop the others.
     pub connection_window: u32,
     /// Bytes buffered towards one HTTP/2 stream.
     pub send_buffer: usize,
@@ -64,9 +68,9 @@ impl Default for Limits {
             write_stall: Duration::from_secs(30),
             ping: Duration::from_secs(30),
             pong: Duration::from_secs(10),
-            streams: 250,
-            stream_window: 64 * 1024 - 1,
-            connection_window: 1024 * 1024,
+            streams: STREAMS,
+            stream_window: STREAM_WINDOW,
+            connection_window: STREAMS * STREAM_WINDOW,
             send_buffer: 64 * 1024,
             pending_resets: 20,
             local_resets: 128,

@@ -185,16 +185,20 @@ impl Drop for Watched {
     }
 }
 
-/// How long, and for how many bytes, a closed connection is still read from.
+/// How long a closed connection is still there, and how many bytes are read from it meanwhile.
 const LINGER: (Duration, u64) = (Duration::from_secs(2), 1024 * 1024);
 
 /// Closes a connection of HTTP/1.1 in two steps (RFC 9112 §9.6): bytes that come after the socket is
-/// closed make the kernel reset it, and the client may lose an answer that it has not read yet.
+/// closed make the kernel reset it, and the client may lose an answer that it has not read yet. Who sends more
+/// than is read is not reset before its time either: it has as long to see the answer.
 async fn linger(mut socket: Socket, _slot: Slot) {
-    let mut sink = tokio::io::sink();
     let lingering = async {
-        socket.shutdown().await?;
-        tokio::io::copy(&mut socket.take(LINGER.1), &mut sink).await
+        if socket.shutdown().await.is_ok() {
+            let read = tokio::io::copy(&mut (&mut socket).take(LINGER.1), &mut tokio::io::sink()).await;
+            if read.is_ok_and(|read| read == LINGER.1) {
+                std::future::pending::<()>().await;
+            }
+        }
     };
     // However it ends, the connection is over.
     drop(tokio::time::timeout(LINGER.0, lingering).await);

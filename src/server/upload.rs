@@ -3,7 +3,8 @@
 //! A request may be answered before its body has been read: it is too large, or for no route. "A server MAY
 //! request that the client abort transmission … without error by sending RST_STREAM with NO_ERROR"
 //! (RFC 9113 §8.1), but clients in wide use take that reset for a failure and lose the answer. So what is
-//! left of the body is read and dropped for a while; whoever goes on longer is reset.
+//! left of the body is read and dropped for a while, and what is too much is left unread, which stops the client by
+//! its window; whoever has not ended after that is reset.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,7 +16,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
-/// How long, and for how many bytes, an unwanted body is still read.
+/// How long an unwanted body is still there, and how many bytes are read of it meanwhile.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 8 * 1024 * 1024);
 
 /// The body of a request.
@@ -68,7 +69,8 @@ async fn linger(mut body: Incoming) {
         while let Some(Ok(frame)) = body.frame().await {
             read += frame.data_ref().map_or(0, Bytes::len);
             if read > LINGER.1 {
-                break;
+                // The client may not have read the answer yet.
+                std::future::pending::<()>().await;
             }
         }
     };

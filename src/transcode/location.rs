@@ -48,7 +48,7 @@ impl LocationPlan {
             match step {
                 Step::Text(text) => uri.push_str(text),
                 Step::Field(field) => {
-                    encode(&field.read(codec, wire, &WriteOptions::default()).ok()??, &mut uri)
+                    encode(&field.read(codec, wire, &WriteOptions::default()).ok()??, &mut uri);
                 }
             }
         }

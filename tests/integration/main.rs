@@ -42,6 +42,7 @@ mod resume;
 mod restarts;
 mod routing;
 mod streams;
+mod uploads;
 mod upstream;
 mod upstreams;
 mod websocket;

@@ -1,5 +1,5 @@
-//! Peers that are not ours: a Python grpcio server behind the gateway, a grpcio client and a WebSocket client in
-//! front of it.
+//! Peers that are not ours: a Python grpcio server behind the gateway, a grpcio client, a WebSocket client and one
+//! of plain HTTP in front of it.
 //!
 //! `tests/run` makes the Python that they need; without it these tests fail and say so.
 
@@ -35,11 +35,7 @@ async fn server() -> (Child, u16) {
 
 /// A gateway for the sample services at a port.
 async fn gateway(port: u16) -> Gateway {
-    let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
-    let config = format!(
-        "[[schema]]\nprotos = [\"{protos}/transom/demo/v1/*.proto\"]\ninclude = [\"{protos}\"]\n\n[upstreams.demo]\nendpoints = [\"http://127.0.0.1:{port}\"]\n"
-    );
-    Site::new(&config).serve().await
+    Site::samples(port).serve().await
 }
 
 async fn client_passes(client: &str, port: u16) {
@@ -90,4 +86,10 @@ async fn a_grpcio_client_calls_the_samples_through_the_gateway() {
 async fn a_python_websocket_client_calls_all_kinds_in_every_dialect() {
     let (_server, port) = server().await;
     client_passes("sockets.py", gateway(port).await.public.port()).await;
+}
+
+#[tokio::test]
+async fn a_python_http_client_uploads_to_a_grpcio_server() {
+    let (_server, port) = server().await;
+    client_passes("uploads.py", gateway(port).await.public.port()).await;
 }

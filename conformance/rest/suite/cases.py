@@ -9,7 +9,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent.parent / "cases"
 LEVELS = ("required", "recommended")
 KEYS = {
-    "name", "clause", "level", "send", "headers", "body", "body_base64", "status", "call", "message", "response",
+    "name", "clause", "level", "send", "headers", "body", "body_base64", "status", "call", "message", "messages", "response",
     "response_base64", "response_headers", "allow", "error", "violation", "replies", "reply_wire", "fail", "rows",
 }  # fmt: skip
 
@@ -27,6 +27,7 @@ class Case:
     status: tuple[int, ...] = (200,)
     call: str | None = None
     message: str | None = None
+    messages: list[str] | None = None
     response: str | None = None
     response_bytes: bytes | None = None
     response_headers: dict[str, str] = field(default_factory=dict)
@@ -99,6 +100,7 @@ def _case(name: str, theme: str, entry: dict, send: str) -> Case:
         status=tuple(status) if isinstance(status, list) else (status,),
         call=entry.get("call"),
         message=entry.get("message"),
+        messages=entry.get("messages"),
         response=entry.get("response"),
         response_bytes=_bytes(None, entry.get("response_base64")),
         response_headers=entry.get("response_headers", {}),

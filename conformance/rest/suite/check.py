@@ -36,14 +36,36 @@ def _check_call(case, received, schema) -> list[str]:
     path = f"/{method.containing_service.full_name}/{method.name}"
     if [name for name, _ in received] != [path]:
         return [f"the upstream received {[name for name, _ in received]} instead of {path}"]
+    messages = received[0][1]
+    if case.messages is not None:
+        found = [_check_message(method, *pair, schema) for pair in zip(case.messages, messages)]
+        if len(messages) != len(case.messages):
+            found.append([f"the upstream received {len(messages)} messages instead of {len(case.messages)}"])
+        return [what for whats in found for what in whats]
     if case.message is None:
         return []
-    expected = schema.text(schema.parse_json(method.input_type, case.message))
+    # How a body is cut into pieces is up to the gateway, and merging messages joins all but their bytes.
+    return _check_message(method, case.message, _join(method, messages, schema), schema)
+
+
+def _check_message(method, expected: str, wire: bytes, schema) -> list[str]:
+    expected = schema.text(schema.parse_json(method.input_type, expected))
     try:
-        actual = schema.text(schema.parse_wire(method.input_type, received[0][1]))
+        actual = schema.text(schema.parse_wire(method.input_type, wire))
     except DecodeError as error:
         return [f"the upstream received no {method.input_type.full_name}: {error}"]
     return [] if actual == expected else [f"the upstream received {{{actual}}} instead of {{{expected}}}"]
+
+
+def _join(method, messages: list[bytes], schema) -> bytes:
+    """The one message, or the pieces of a raw body put together: of Chunk, the bytes of `content`."""
+    if len(messages) == 1:
+        return messages[0]
+    pieces = [schema.parse_wire(method.input_type, message) for message in messages]
+    data = b"".join(piece.content.data for piece in pieces)
+    whole = schema.parse_wire(method.input_type, b"".join(messages))
+    whole.content.data = data
+    return whole.SerializeToString()
 
 
 def _check_answer(case, response, schema) -> list[str]:
@@ -57,7 +79,7 @@ def _check_answer(case, response, schema) -> list[str]:
     if case.method == "HEAD":
         return [f"a HEAD has the body {_short(response.body)}"] if response.body else []
     raw = method.output_type.full_name == "google.api.HttpBody"
-    if case.message is None or method.output_type is not method.input_type or raw:
+    if case.message is None or method.output_type is not method.input_type or raw or method.server_streaming:
         return []
     try:
         echoed = schema.text(schema.parse_json(method.output_type, response.body.decode()))

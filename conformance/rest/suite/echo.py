@@ -11,7 +11,7 @@ CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class Echo(grpc.GenericRpcHandler):
-    """Every method of the schema, unary and server-streaming, on bytes."""
+    """Every method of the schema, of all four kinds, on bytes."""
 
     def __init__(self, schema):
         self.schema = schema
@@ -36,7 +36,7 @@ class Echo(grpc.GenericRpcHandler):
     def service(self, call):
         method = self.schema.methods.get(call.method)
         if method is None:
-            self.received.append((call.method, b""))
+            self.received.append((call.method, []))
             return None
 
         def unary(request, context):
@@ -45,12 +45,18 @@ class Echo(grpc.GenericRpcHandler):
         def stream(request, context):
             yield from self._answers(method, request, context)
 
+        if method.client_streaming:
+            if method.server_streaming:
+                return grpc.stream_stream_rpc_method_handler(stream)
+            return grpc.stream_unary_rpc_method_handler(unary)
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(stream)
         return grpc.unary_unary_rpc_method_handler(unary)
 
     def _answers(self, method, request, context):
-        self.received.append((f"/{method.containing_service.full_name}/{method.name}", request))
+        # A stream that breaks off raises here, and counts as not received.
+        messages = list(request) if method.client_streaming else [request]
+        self.received.append((f"/{method.containing_service.full_name}/{method.name}", messages))
         if "fail" in self.script:
             _fail(context, **self.script["fail"])
         replies = self.script.get("replies")
@@ -60,7 +66,8 @@ class Echo(grpc.GenericRpcHandler):
         elif "reply_wire" in self.script:
             yield bytes.fromhex(self.script["reply_wire"])
         elif method.output_type is method.input_type:
-            yield self._read(method, request, context)
+            for message in messages:
+                yield self._read(method, message, context)
         else:
             yield b""
 

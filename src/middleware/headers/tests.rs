@@ -53,16 +53,16 @@ fn edited(
 #[test]
 fn edits_are_made_in_order() {
     let sent = [("x-a", "client"), ("x-b", "client")];
-    let set = || Edit::Set(name("x-a"), fixed("far"));
-    assert_eq!(edited(vec![set()], None, &sent), ["x-a: far", "x-b: client"]);
+    let edit = || Edit::Set(name("x-a"), fixed("far"));
+    assert_eq!(edited(vec![edit()], None, &sent), ["x-a: far", "x-b: client"]);
     assert_eq!(
-        edited(vec![set(), Edit::Set(name("x-a"), fixed("near"))], None, &sent),
+        edited(vec![edit(), Edit::Set(name("x-a"), fixed("near"))], None, &sent),
         ["x-a: near", "x-b: client"]
     );
-    assert_eq!(edited(vec![set(), Edit::Remove(name("x-a"))], None, &sent), ["x-b: client"]);
-    assert_eq!(edited(vec![Edit::Remove(name("x-a")), set()], None, &sent), ["x-a: far", "x-b: client"]);
+    assert_eq!(edited(vec![edit(), Edit::Remove(name("x-a"))], None, &sent), ["x-b: client"]);
+    assert_eq!(edited(vec![Edit::Remove(name("x-a")), edit()], None, &sent), ["x-a: far", "x-b: client"]);
     let add = Edit::Add(name("x-a"), fixed("more"));
-    assert_eq!(edited(vec![set(), add.clone()], None, &sent), ["x-a: far", "x-a: more", "x-b: client"]);
+    assert_eq!(edited(vec![edit(), add.clone()], None, &sent), ["x-a: far", "x-a: more", "x-b: client"]);
     assert_eq!(edited(vec![add], None, &sent), ["x-a: client", "x-a: more", "x-b: client"]);
 }
 
@@ -70,21 +70,21 @@ fn edits_are_made_in_order() {
 fn what_goes_goes_under_every_spelling() {
     let sent = [("x-user-id", "1"), ("x_user_id", "2"), ("x-user_id", "3"), ("x-user-ids", "4")];
     assert_eq!(edited(vec![Edit::Remove(name("x-user-id"))], None, &sent), ["x-user-ids: 4"]);
-    let set = Edit::Set(name("x-user-id"), fixed("own"));
-    assert_eq!(edited(vec![set], None, &sent), ["x-user-id: own", "x-user-ids: 4"]);
+    let edit = Edit::Set(name("x-user-id"), fixed("own"));
+    assert_eq!(edited(vec![edit], None, &sent), ["x-user-id: own", "x-user-ids: 4"]);
 }
 
 #[test]
 fn a_claim_that_is_not_there_leaves_no_forged_one() {
     let ada = identity();
     let sent = [("x-user", "root")];
-    let set = |pointer| vec![Edit::Set(name("x-user"), claim(pointer))];
-    assert_eq!(edited(set("/sub"), Some(&ada), &sent), ["x-user: ada"]);
-    assert_eq!(edited(set("/roles"), Some(&ada), &sent), ["x-user: a,b"]);
+    let edit = |pointer| vec![Edit::Set(name("x-user"), claim(pointer))];
+    assert_eq!(edited(edit("/sub"), Some(&ada), &sent), ["x-user: ada"]);
+    assert_eq!(edited(edit("/roles"), Some(&ada), &sent), ["x-user: a,b"]);
     for pointer in ["/absent", "/crlf"] {
-        assert_eq!(edited(set(pointer), Some(&ada), &sent), [""; 0], "{pointer}");
+        assert_eq!(edited(edit(pointer), Some(&ada), &sent), [""; 0], "{pointer}");
     }
-    assert_eq!(edited(set("/sub"), None, &sent), [""; 0], "nobody was asked");
+    assert_eq!(edited(edit("/sub"), None, &sent), [""; 0], "nobody was asked");
 }
 
 #[test]

@@ -14,11 +14,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsFrame};
 
+use crate::protocol::bindings::Bindings;
+use crate::protocol::invalid::message_too_large;
 use crate::protocol::{Outcome, Target};
 use crate::rpc::{Code, Message, Metadata, Origin, Status};
 use crate::telemetry::Draining;
 
-use super::Bindings;
 use super::close::Close;
 use super::dialect::{Dialect, Said};
 use super::liveness::{Due, Liveness, Signs};
@@ -258,7 +259,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
         let bound = if first { &self.alone[..] } else { &[] };
         let limit = self.target.policy.message_limit;
         if bytes.len() + bound.len() > limit {
-            return Err(super::message_too_large(limit));
+            return Err(message_too_large(limit));
         }
         Ok(if bound.is_empty() { bytes } else { [&bytes[..], bound].concat().into() })
     }

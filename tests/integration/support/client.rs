@@ -1,17 +1,21 @@
 //! A client of HTTP/1.1 and HTTP/2 for tests: every request on a connection of its own, nothing repeated,
 //! nothing hidden. Whether a body came to its proper end is part of the answer.
 
+use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
-use http_body_util::{BodyExt as _, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use transom::rpc::envelope::{self, Decoder};
@@ -87,25 +91,72 @@ impl Request {
         socket.set_nodelay(true).unwrap();
         let Some(trust) = self.tls else {
             let version = self.inner.version();
-            return send(socket, "http", self.address, version, self.inner).await;
+            return send(socket, "http", self.address, version, self.inner, 2 * PATIENCE).await;
         };
         let (socket, version) = trust.connect(socket).await;
-        send(socket, "https", self.address, version, self.inner).await
+        send(socket, "https", self.address, version, self.inner, 2 * PATIENCE).await
     }
 
     /// Sends it and waits for the whole answer.
     pub async fn fetch(self) -> Answer {
         self.send().await.whole().await
     }
+
+    /// Sends its head; the body follows piece by piece, whether or not the answer has come.
+    pub fn upload(self) -> (Upload, JoinHandle<Response>) {
+        let (sender, mut pieces) = mpsc::channel(1);
+        let body = StreamBody::new(futures_util::stream::poll_fn(move |cx| pieces.poll_recv(cx)));
+        let request = self.inner.map(|_| body);
+        let answer = tokio::spawn(async move {
+            let socket = TcpStream::connect(self.address).await.unwrap();
+            socket.set_nodelay(true).unwrap();
+            let version = request.version();
+            // The answer may come behind a body of any size.
+            send(socket, "http", self.address, version, request, 12 * PATIENCE).await
+        });
+        (Upload(sender), answer)
+    }
 }
 
-async fn send(
+/// The body of a request on its way; dropped, it has ended.
+#[derive(Debug)]
+pub struct Upload(mpsc::Sender<io::Result<Frame<Bytes>>>);
+
+impl Upload {
+    /// Sends a piece, when there is room for it.
+    pub async fn send(&self, piece: impl Into<Bytes>) {
+        let sent = timeout(2 * PATIENCE, self.0.send(Ok(Frame::data(piece.into()))));
+        sent.await.expect("the body goes on").expect("the body is wanted");
+    }
+
+    /// Sends pieces of this size until none is taken any more, or nobody wants them; how many were taken.
+    pub async fn flood(&self, piece: usize, patience: Duration) -> usize {
+        let piece = Bytes::from(vec![b' '; piece]);
+        let mut taken = 0;
+        while let Ok(Ok(())) = timeout(patience, self.0.send(Ok(Frame::data(piece.clone())))).await {
+            taken += 1;
+        }
+        taken
+    }
+
+    /// Breaks the body off.
+    pub async fn abort(self) {
+        // Whoever wants no more of it knows already.
+        let _ = self.0.send(Err(io::ErrorKind::Other.into())).await;
+    }
+}
+
+async fn send<B>(
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     scheme: &str,
     address: SocketAddr,
     version: Version,
-    mut request: http::Request<Full<Bytes>>,
-) -> Response {
+    mut request: http::Request<B>,
+    patience: Duration,
+) -> Response
+where
+    B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Unpin + Send + 'static,
+{
     let io = TokioIo::new(socket);
     let answered = async {
         if version == Version::HTTP_2 {
@@ -127,7 +178,7 @@ async fn send(
             (sender.send_request(request).await, connection)
         }
     };
-    let (response, connection) = timeout(2 * PATIENCE, answered).await.expect("an answer comes");
+    let (response, connection) = timeout(patience, answered).await.expect("an answer comes");
     let (head, body) = response.unwrap().into_parts();
     Response { status: head.status.as_u16(), headers: head.headers, version: head.version, body, connection }
 }

@@ -17,6 +17,9 @@ pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
 pub const CONTINUATION: u8 = 9;
 
+/// RFC 7541: `:status 200` is entry 8 of the static table, `content-type` is entry 31; its value has 16 bytes.
+const HEAD: [u8; 4] = [0x88, 0x0f, 0x10, 16];
+
 const PREFACE: usize = 24;
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
@@ -92,11 +95,7 @@ impl Peer {
 
     /// Sends a frame; whether the connection still stands.
     pub async fn try_send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = vec![length[1], length[2], length[3], kind, flags];
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        self.0.write_all(&frame).await.is_ok()
+        self.0.write_all(&frame(kind, flags, stream, payload)).await.is_ok()
     }
 
     /// Whether the client ends the connection within a moment.
@@ -104,6 +103,19 @@ impl Peer {
         let mut byte = [0];
         let peeked = timeout(Duration::from_millis(200), self.0.peek(&mut byte)).await;
         matches!(peeked, Ok(Ok(0) | Err(_)))
+    }
+
+    /// Ends a call with a status before its client has ended, and tells the client to stop, all at once
+    /// (RFC 9113 §8.1).
+    pub async fn stop(&mut self, stream: u32, status: u8) {
+        let head = [&HEAD[..], b"application/grpc"].concat();
+        let trailers = [&[0, 11][..], b"grpc-status", &[1, b'0' + status]].concat();
+        let frames = [
+            frame(HEADERS, END_HEADERS, stream, &head),
+            frame(HEADERS, END_HEADERS | END_STREAM, stream, &trailers),
+            frame(RST_STREAM, 0, stream, &[0; 4]),
+        ];
+        self.0.write_all(&frames.concat()).await.unwrap();
     }
 
     /// Answers a PING.
@@ -119,8 +131,7 @@ impl Peer {
 
     /// Sends the head of an answer.
     pub async fn head(&mut self, stream: u32) {
-        // RFC 7541: `:status 200` is entry 8 of the static table, `content-type` is entry 31.
-        let head = [&[0x88, 0x0f, 0x10, 16][..], b"application/grpc"].concat();
+        let head = [&HEAD[..], b"application/grpc"].concat();
         self.send(HEADERS, END_HEADERS, stream, &head).await;
     }
 
@@ -133,4 +144,12 @@ impl Peer {
         let trailers = [&[0, 11][..], b"grpc-status", &[1], b"0"].concat();
         self.send(HEADERS, END_HEADERS | END_STREAM, stream, &trailers).await;
     }
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
 }

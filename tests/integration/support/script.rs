@@ -38,6 +38,8 @@ pub enum Step {
     HangUp,
     /// Does nothing until the client gives up.
     Stall,
+    /// Anywhere in a script: nothing of the request's body is read, so its windows stay full.
+    Deaf,
     /// Waits until the whole request has arrived, and goes on as it asks for.
     Asked(Choice),
 }

@@ -1,6 +1,8 @@
 //! The messages of `shop.proto`, by their numbers: what a scripted upstream reads and writes knows
 //! nothing of the codec that is tested. And the configurations that most tests start from.
 
+use std::net::SocketAddr;
+
 use prost::Message;
 
 use super::gateway::Gateway;
@@ -101,6 +103,24 @@ pub struct WriteRequest {
     pub content: Option<HttpBody>,
 }
 
+#[derive(Clone, PartialEq, Message)]
+pub struct StoreRequest {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub parcel: Option<Parcel>,
+    #[prost(bool, tag = "3")]
+    pub dry_run: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Parcel {
+    #[prost(string, tag = "1")]
+    pub sender: String,
+    #[prost(message, optional, tag = "2")]
+    pub content: Option<HttpBody>,
+}
+
 /// An item of a name.
 pub fn item(name: &str) -> Item {
     Item { name: name.into(), ..Item::default() }
@@ -120,15 +140,23 @@ pub fn request<M: Message + Default>(seen: &Seen) -> M {
 
 /// A configuration for `shop.proto` behind an upstream; `more` follows its table.
 pub fn config(upstream: &Upstream, more: &str) -> String {
+    config_at(upstream.address, more)
+}
+
+fn config_at(address: SocketAddr, more: &str) -> String {
     format!(
-        "[[schema]]\nprotos = [\"shop.proto\"]\n\n[upstreams.shop]\nendpoints = [\"{}\"]\n{more}\n",
-        upstream.url()
+        "[[schema]]\nprotos = [\"shop.proto\"]\n\n[upstreams.shop]\nendpoints = [\"http://{address}\"]\n{more}\n"
     )
 }
 
 /// A folder with that configuration and the proto.
 pub fn site(upstream: &Upstream, more: &str) -> Site {
     Site::new(&config(upstream, more)).file("shop.proto", PROTO)
+}
+
+/// The same for an upstream at an address.
+pub fn site_at(address: SocketAddr) -> Site {
+    Site::new(&config_at(address, "")).file("shop.proto", PROTO)
 }
 
 /// A gateway in front of an upstream that plays a script for every call.

@@ -31,6 +31,14 @@ impl Site {
         site.file("gateway.toml", config)
     }
 
+    /// A configuration for the sample services at a port of this machine.
+    pub fn samples(port: u16) -> Self {
+        let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
+        Self::new(&format!(
+            "[[schema]]\nprotos = [\"{protos}/transom/demo/v1/*.proto\"]\ninclude = [\"{protos}\"]\n\n[upstreams.demo]\nendpoints = [\"http://127.0.0.1:{port}\"]\n"
+        ))
+    }
+
     /// Adds a file.
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         self.write(name, content);

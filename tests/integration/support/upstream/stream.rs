@@ -33,7 +33,14 @@ pub(super) async fn run(
     });
     let script = (state.scripts)(&seen);
     let (arrived, messages) = mpsc::unbounded_channel();
-    tokio::spawn(read(body, seen.clone(), arrived));
+    let is_deaf = script.steps.iter().any(|step| matches!(step, Step::Deaf));
+    // Held, and so neither read nor dropped.
+    let _unread = if is_deaf {
+        Some((body, arrived))
+    } else {
+        tokio::spawn(read(body, seen.clone(), arrived));
+        None
+    };
     state.seen.send_modify(|calls| calls.push(seen.clone()));
     let mut player = Player { respond, body: None, seen: seen.clone(), messages, state };
     let mut steps = VecDeque::from(script.steps);
@@ -113,6 +120,7 @@ impl Player {
             Step::GoAway => self.command(Command::GoAway),
             Step::Abort(reason) => self.command(Command::Abort(reason)),
             Step::HangUp => self.command(Command::HangUp),
+            Step::Deaf => Some(()),
             Step::Stall => self.unless_reset(std::future::pending()).await,
         }
     }
