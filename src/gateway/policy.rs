@@ -133,6 +133,7 @@ fn call_policy(policy: &Policy, upstream: &Arc<str>) -> CallPolicy {
         // Copies of a call that each were retried would be too many (gRFC A6 allows one of the two).
         retry: policy.retry.as_ref().filter(|_| policy.hedge.is_none()).map(Retry::for_calls),
         hedge: policy.hedge.as_ref().map(Hedge::for_calls),
+        compression: policy.compression.for_calls(),
     }
 }
 

@@ -1,13 +1,14 @@
 //! What goes wrong between the pool and an upstream, as a status that names its reason.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use h2::Reason;
 use http::HeaderValue;
 use http::header::RETRY_AFTER;
 
 use crate::rpc::envelope::EnvelopeError;
-use crate::rpc::{Again, Code, Origin, Status};
+use crate::rpc::{Again, Code, CompressionError, Origin, Status};
 
 /// The reason of an answer with an HTTP status that is none of gRPC's.
 pub const HTTP_STATUS: &str = "UPSTREAM_HTTP_STATUS";
@@ -132,19 +133,34 @@ pub fn status(error: &h2::Error) -> Status {
 /// A sequence of messages that is none.
 pub fn envelope(error: &EnvelopeError) -> Status {
     match error {
-        EnvelopeError::TooLarge { .. } => Status::new(
-            Code::ResourceExhausted,
-            Origin::Upstream,
-            "UPSTREAM_MESSAGE_TOO_LARGE",
-            format!("the upstream sent what may not pass: {error}"),
-        )
-        // 429 would tell the client to come back for it.
-        .with_http_status(502),
+        EnvelopeError::TooLarge { .. } => too_large(error),
         EnvelopeError::Flag(_) | EnvelopeError::Truncated => Status::bad_upstream(
             "UPSTREAM_BAD_FRAMING",
             format!("the upstream sent no valid messages: {error}"),
         ),
     }
+}
+
+/// A compressed message that is none, or holds too much.
+pub fn compression(error: &CompressionError) -> Status {
+    match error {
+        CompressionError::TooLarge { .. } => too_large(error),
+        CompressionError::Corrupt => Status::bad_upstream(
+            "UPSTREAM_BAD_COMPRESSION",
+            format!("the upstream sent what cannot be read: {error}"),
+        ),
+    }
+}
+
+fn too_large(error: &impl fmt::Display) -> Status {
+    Status::new(
+        Code::ResourceExhausted,
+        Origin::Upstream,
+        "UPSTREAM_MESSAGE_TOO_LARGE",
+        format!("the upstream sent what may not pass: {error}"),
+    )
+    // 429 would tell the client to come back for it.
+    .with_http_status(502)
 }
 
 /// No endpoint can be reached.

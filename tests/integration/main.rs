@@ -13,8 +13,10 @@
 mod support;
 
 mod auth;
+mod cancellation;
 mod chaos;
 mod check;
+mod compression;
 mod cors;
 mod errors;
 mod events;

@@ -23,6 +23,8 @@ fn defaults_are_those_of_the_reference() {
         "retry.per_attempt = \"none\"",
         "retry.idempotent = \"derived\"",
         "hedge = false",
+        "compression.answers = true",
+        "compression.requests = \"none\"",
         "resume = false",
         "json.int64 = \"string\"",
         "json.enums = \"name\"",

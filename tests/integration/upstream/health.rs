@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use h2::Reason;
 use transom::upstream::EndpointState::{self, Ready, Unhealthy};
-use transom::upstream::{Pool, Spec};
+use transom::upstream::{Pool, Spec, Timers};
 
 use crate::support::calls::*;
 use crate::support::script::{Script, Step};
@@ -110,6 +110,18 @@ async fn who_has_not_answered_yet_waits_for_it() {
     let pool = pool(watched(&[&silent, &other]));
     become_states(&pool, &[Unhealthy, Ready]).await;
     assert_eq!(deal(&pool, &[&silent, &other]).await, [0, 60]);
+}
+
+#[tokio::test]
+async fn who_does_not_answer_in_time_is_left_and_asked_again() {
+    for script in [Script::new(), Script::new().head()] {
+        let silent = asked(move || script.clone().stall()).await;
+        let timers = Timers { health: Duration::from_millis(100), ..Timers::default() };
+        let pool = pool(Spec { timers, ..watched(&[&silent]) });
+        assert_eq!(silent.call(0).await.reset().await, Reason::CANCEL);
+        silent.call(1).await;
+        assert_eq!(states(&pool), [Unhealthy]);
+    }
 }
 
 #[tokio::test]
