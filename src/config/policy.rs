@@ -6,6 +6,7 @@
 //! said by [`Config::levels`]; what a value does is not known here.
 
 mod access;
+mod cookie;
 mod cors;
 mod event;
 mod group;
@@ -23,6 +24,7 @@ use super::table::Table;
 use super::unbuilt::Shape;
 use access::RequireKeys;
 pub use access::{AuthChoice, Claims, Require};
+pub use cookie::CookieName;
 use cors::CorsKeys;
 pub use cors::{Cors, OriginPattern, Origins};
 pub use event::{EventField, EventName};
@@ -186,6 +188,8 @@ group! {
         idle_ping: Interval = Interval(Duration::from_secs(20));
         /// Origins of pages that may connect, besides those of the gateway's own host.
         origins: Origins = Origins::default();
+        /// The cookie whose value counts as the caller's token, where the request says its origin.
+        cookie: CookieName = CookieName::default();
     }
 }
 

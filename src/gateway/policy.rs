@@ -158,6 +158,7 @@ fn target_policy(policy: &Policy, upstream: &Upstream, kind: Kind, secrets: &Sec
             frame_limit: policy.websocket.frame.min(policy.websocket.message),
             idle_ping: policy.websocket.idle_ping.0,
             origins: policy.websocket.origins.0.clone().into(),
+            cookie: policy.websocket.cookie.0.clone(),
         },
         metadata: metadata_policy(&policy.metadata, secrets),
         affinity: match &upstream.balance.value {

@@ -33,6 +33,7 @@ mod reload;
 mod rest;
 mod resilience;
 mod resume;
+mod restarts;
 mod routing;
 mod streams;
 mod upstream;

@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod client;
 pub mod events;
+pub mod feed;
 pub mod fleet;
 pub mod gateway;
 pub mod load;

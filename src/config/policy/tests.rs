@@ -44,6 +44,7 @@ fn defaults_are_those_of_the_reference() {
         "websocket.frame = \"256KiB\"",
         "websocket.idle_ping = \"20s\"",
         "websocket.origins = []",
+        "websocket.cookie = \"none\"",
         "metadata.request = []",
         "metadata.response = []",
         "metadata.set = {}",
