@@ -52,19 +52,28 @@ pub struct Problem {
     pub message: String,
     /// What would be right.
     pub help: Option<String>,
+    /// Whether it may be gone without that anybody edits anything.
+    pub passes: bool,
 }
 
 impl Problem {
     /// An error at a place.
     #[must_use]
     pub fn error(at: Location, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, at, message: message.into(), help: None }
+        Self { severity: Severity::Error, at, message: message.into(), help: None, passes: false }
     }
 
     /// A warning at a place.
     #[must_use]
     pub fn warning(at: Location, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(at, message) }
+    }
+
+    /// Says that it may be gone without that anybody edits anything.
+    #[must_use]
+    pub const fn passing(mut self) -> Self {
+        self.passes = true;
+        self
     }
 
     /// Adds what would be right.

@@ -114,7 +114,7 @@ pub fn ask(upstream: &Upstream, at: &Location) -> Result<Learned, Vec<Problem>> 
         }
         Err(trouble) => {
             let told = place(format!("does not tell its schema: {}", trouble.message));
-            Err(vec![Problem::error(told.at, told.value).help(trouble.help)])
+            Err(vec![Problem::error(told.at, told.value).help(trouble.help).passing()])
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Cause {
     Signal,
     Admin,
     Change,
+    /// The change before could not be loaded for something that may have passed.
+    Again,
 }
 
 impl fmt::Display for Cause {
@@ -29,6 +31,7 @@ impl fmt::Display for Cause {
             Self::Signal => "SIGHUP",
             Self::Admin => "POST /reload",
             Self::Change => "a file changed",
+            Self::Again => "another try",
         })
     }
 }

@@ -3,7 +3,8 @@
 //! Events of the kernel are lost on network file systems, name the wrong file when a ConfigMap is
 //! swapped by a link, and fire in the middle of a save. Contents do not lie: every watched file is
 //! looked at again and again, and a change counts when the contents have been the same twice. A failing
-//! reload is not tried again until something changes. The watcher never ends.
+//! reload is not tried again until something changes, unless all that was wrong may pass by itself. The
+//! watcher never ends.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
@@ -17,6 +18,9 @@ use super::reload::{Cause, Reloader};
 
 /// Looks in a row that find something new, before it is loaded as it is.
 const RESTLESS: u32 = 4;
+
+/// Looks between two tries to load what failed for something that may pass.
+const LOOKS: u32 = 20;
 
 /// A stamp of the last seconds may not show a further write: file systems count time in steps.
 const RACY: i64 = 2;
@@ -49,13 +53,15 @@ pub(super) struct Watcher {
     last: Look,
     /// How many looks in a row found something else than the look before.
     restless: u32,
+    /// How many looks from now what failed is loaded again.
+    again: Option<u32>,
 }
 
 impl Watcher {
     /// Takes what the paths hold now for what is loaded.
     pub(super) fn new(paths: Vec<PathBuf>) -> Self {
         let loaded = look(paths, &Look::new());
-        Self { last: loaded.clone(), loaded, restless: 0 }
+        Self { last: loaded.clone(), loaded, restless: 0, again: None }
     }
 
     /// Looks at every path every `period`, and reloads what has changed and come to rest.
@@ -63,9 +69,13 @@ impl Watcher {
         loop {
             let pause = if self.restless > 0 { period / 2 } else { period };
             tokio::time::sleep(pause).await;
-            if self.with(Self::is_due).await.unwrap_or(false) {
+            let changed = self.with(Self::is_due).await.unwrap_or(false);
+            if changed || self.is_time() {
+                let cause = if changed { Cause::Change } else { Cause::Again };
                 // What is wrong has been logged, and is loaded again when it changes again.
-                drop(reloader.reload(Cause::Change).await);
+                let failed = reloader.reload(cause).await.err().unwrap_or_default();
+                let passes = !failed.is_empty() && failed.iter().all(|problem| problem.passes);
+                self.again = passes.then_some(LOOKS);
                 let paths = reloader.watched();
                 self.with(move |watcher| watcher.adopt(paths)).await;
             }
@@ -92,6 +102,12 @@ impl Watcher {
                 None
             }
         }
+    }
+
+    /// Counts a look. Whether what failed is to be loaded again now.
+    fn is_time(&mut self) -> bool {
+        self.again = self.again.and_then(|looks| looks.checked_sub(1));
+        self.again == Some(0)
     }
 
     /// Looks once. Whether there is something new, and it is at rest or has been restless for long.

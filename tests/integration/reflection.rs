@@ -8,6 +8,7 @@ use tonic::transport::Server;
 
 use crate::support::reflecting::{
     Answer, Described, Question, Reflection, Running, compile, file, files, list, not_found, router, serve,
+    serve_at,
 };
 use crate::support::script::Script;
 use crate::support::shop::{self, PROTO};
@@ -262,4 +263,26 @@ async fn a_reload_asks_again_and_a_failing_one_changes_nothing() {
     gateway.signal("HUP").await;
     gateway.log.find(|line| line.to_string().contains("the old configuration serves on")).await;
     assert_eq!((status("/v1/items/1").await, status("/v9/items/1").await), (405, 501));
+}
+
+#[tokio::test]
+async fn a_change_that_fails_for_a_server_alone_is_tried_again() {
+    let reflection = Reflection::of(&compile("shop.proto", PROTO));
+    let running = serve(router(reflection.clone())).await;
+    let (url, address) = (running.url.clone(), running.url.trim_start_matches("http://").to_owned());
+    let gateway = site(&url).serve().await;
+    drop(running);
+    let config = std::fs::read_to_string(gateway.site.path("gateway.toml")).unwrap();
+    let extra = "[[routes]]\nselector = \"shop.v1.Shop.Get\"\nget = \"/extra/{name}\"\n";
+    gateway.site.write("gateway.toml", config + extra);
+    gateway.log.find(|line| line["cause"] == "a file changed" && line["level"] == "ERROR").await;
+    assert_eq!(gateway.get("/extra/1").fetch().await.status, 404);
+    let _running = serve_at(router(reflection), &address).await;
+    let waiting = async {
+        while gateway.get("/extra/1").fetch().await.status == 404 {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(6 * crate::support::upstream::PATIENCE, waiting).await.expect("it is tried again");
+    gateway.log.find(|line| line["cause"] == "another try" && line["changed"] == true).await;
 }

@@ -182,7 +182,12 @@ pub fn router(reflection: Reflection) -> Router {
 
 /// Serves on a free port.
 pub async fn serve(router: Router) -> Running {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    serve_at(router, "127.0.0.1:0").await
+}
+
+/// Serves at an address, where another may have served before.
+pub async fn serve_at(router: Router, address: &str) -> Running {
+    let listener = TcpListener::bind(address).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let accepted = stream::try_unfold(listener, |listener| async move {
         let (socket, _) = listener.accept().await?;
