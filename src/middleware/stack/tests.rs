@@ -14,7 +14,8 @@ use crate::middleware::routed::{Guarded, RoutePolicy, Routed};
 use crate::protocol::adapter::Refusal;
 use crate::protocol::{Body, Client, Outcome};
 use crate::rpc::{
-    Attempt, Call, CallPolicy, Caller, Code, Kind, Message, Messages, Metadata, Method, Origin, Reply, Status,
+    Attempt, Call, CallPolicy, Caller, Code, Compression, Kind, Message, Messages, Metadata, Method, Origin,
+    Reply, Status,
 };
 
 /// Asks a service behind a [`Caller`] about every request.
@@ -73,6 +74,7 @@ fn question(head: &http::request::Parts) -> Call {
             age: None,
             retry: None,
             hedge: None,
+            compression: Compression::default(),
         }),
         metadata: Metadata::new(),
         deadline: None,

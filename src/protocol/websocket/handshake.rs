@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::ext::Protocol;
 
 use crate::config::policy::OriginPattern;
-use crate::protocol::Body;
+use crate::protocol::{Body, Target};
 use crate::rpc::{Code, Origin, Status};
 
 /// What every key is hashed with (RFC 6455 §1.3).
