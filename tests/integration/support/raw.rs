@@ -1,5 +1,7 @@
 //! HTTP/2 by hand, for what the `h2` crate's server would never do.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -13,6 +15,7 @@ pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
+pub const CONTINUATION: u8 = 9;
 
 const PREFACE: usize = 24;
 const ACK: u8 = 1;
@@ -84,11 +87,23 @@ impl Peer {
 
     /// Sends a frame.
     pub async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        assert!(self.try_send(kind, flags, stream, payload).await, "the client takes it");
+    }
+
+    /// Sends a frame; whether the connection still stands.
+    pub async fn try_send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);
-        self.0.write_all(&frame).await.unwrap();
+        self.0.write_all(&frame).await.is_ok()
+    }
+
+    /// Whether the client ends the connection within a moment.
+    pub async fn ended(&mut self) -> bool {
+        let mut byte = [0];
+        let peeked = timeout(Duration::from_millis(200), self.0.peek(&mut byte)).await;
+        matches!(peeked, Ok(Ok(0) | Err(_)))
     }
 
     /// Answers a PING.
