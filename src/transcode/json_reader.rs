@@ -5,6 +5,11 @@
 //! [`plain_text`]. Fields on the wire may come in any order, but two values of one field would be merged:
 //! so a member that comes twice is an error (protobuf's conformance suite, `FieldNameDuplicate`).
 
+#![expect(
+    clippy::inline_always,
+    reason = "the place in the text stays in a register only where calls are inlined"
+)]
+
 mod field_paths;
 mod lexer;
 mod map;
@@ -152,7 +157,7 @@ impl<'c, 'j> Reader<'c, 'j> {
     }
 
     /// One member of an object; gives which field is likely to come next.
-    #[inline]
+    #[inline(always)]
     fn member(&mut self, plan: &'c MessagePlan, expected: usize, seen: &mut Seen) -> Outcome<usize> {
         let Some(index) = self.key(plan, expected)? else { return Ok(expected) };
         let Some(field) = plan.fields.get(index) else { return Ok(expected) };
@@ -160,7 +165,6 @@ impl<'c, 'j> Reader<'c, 'j> {
             let failed = self.lexer.fail(format!("duplicate field \"{}\"", field.json_name));
             return self.within(failed, || Segment::Field(field.json_name.clone()));
         }
-        self.lexer.colon()?;
         if self.field(field, seen).is_err() {
             self.lexer.trail(Segment::Field(field.json_name.clone()));
             return Err(Failed);
@@ -168,9 +172,9 @@ impl<'c, 'j> Reader<'c, 'j> {
         Ok(index + 1)
     }
 
-    /// The field whose name is here: most often the one after the last. An unknown member that is to be
-    /// ignored is stepped over.
-    #[inline]
+    /// The field whose name is here, with the colon: most often the one after the last. An unknown member that
+    /// is to be ignored is stepped over.
+    #[inline(always)]
     fn key(&mut self, plan: &'c MessagePlan, expected: usize) -> Outcome<Option<usize>> {
         let rest = self.lexer.rest();
         match plan.fields.get(expected).and_then(|field| field.key.starts(rest)) {
@@ -186,7 +190,7 @@ impl<'c, 'j> Reader<'c, 'j> {
         let at = self.lexer.pos;
         let name = self.lexer.string()?;
         match plan.index_by_name(&name) {
-            Some(index) => Ok(Some(index)),
+            Some(index) => self.lexer.colon().map(|()| Some(index)),
             None if self.options.ignore_unknown => {
                 self.lexer.colon()?;
                 self.lexer.skip().map(|()| None)
@@ -201,7 +205,7 @@ impl<'c, 'j> Reader<'c, 'j> {
     }
 
     /// The value of a field, behind the colon; `null` is none (ProtoJSON, "null").
-    #[inline]
+    #[inline(always)]
     fn field(&mut self, field: &'c FieldPlan, seen: &mut Seen) -> Outcome {
         let null_is_value = field.kind.takes_null() && field.shape == Shape::Singular;
         if self.lexer.token() == b'n' && !null_is_value {
@@ -246,7 +250,7 @@ impl<'c, 'j> Reader<'c, 'j> {
     }
 
     /// One value with its tag.
-    #[inline]
+    #[inline(always)]
     fn element(&mut self, field: &'c FieldPlan, slot: Slot) -> Outcome {
         if field.kind.is_message() { self.message(field) } else { self.scalar(field, slot) }
     }

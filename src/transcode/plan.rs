@@ -86,7 +86,7 @@ pub(super) enum Shape {
     Map,
 }
 
-/// A name as it stands in a JSON text, quotes included, to be compared with what comes.
+/// A name as it stands in a JSON text, with its quotes and the colon, to be compared with what comes.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
     head: u128,
@@ -101,15 +101,21 @@ impl Key {
     /// Whether the text begins with this key; gives the key's length.
     #[inline]
     pub(super) fn starts(&self, text: &[u8]) -> Option<usize> {
-        let head = u128::from_le_bytes(*text.first_chunk::<KEY_HEAD>()?);
+        let Some(head) = text.first_chunk::<KEY_HEAD>() else { return self.starts_last(text) };
         let len = self.text.len();
-        if (head ^ self.head) & self.mask != 0 {
+        if (u128::from_le_bytes(*head) ^ self.head) & self.mask != 0 {
             return None;
         }
         if len > KEY_HEAD && text.get(KEY_HEAD..len) != self.text.get(KEY_HEAD..) {
             return None;
         }
         Some(len)
+    }
+
+    /// The same for the last bytes of a text.
+    #[inline(never)]
+    fn starts_last(&self, text: &[u8]) -> Option<usize> {
+        text.starts_with(&self.text).then_some(self.text.len())
     }
 }
 

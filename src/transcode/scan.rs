@@ -66,7 +66,6 @@ impl Chunk {
         Self([word as u64, (word >> 64) as u64])
     }
 
-    #[cold]
     fn last(text: &[u8], start: usize) -> Self {
         let beyond = start.saturating_add(CHUNK).saturating_sub(text.len());
         if let Some(chunk) = text.last_chunk::<CHUNK>() {

@@ -308,9 +308,29 @@ const fn spread(value: u64) -> (u128, usize) {
     (low as u128 | ((high as u128) << 64) | continued, len)
 }
 
+/// Appends the lowest `len` bytes of a word, at most 8.
+#[inline]
+fn put_few(out: &mut Vec<u8>, word: u64, len: usize) {
+    let end = out.len() + len;
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(end);
+}
+
 /// Appends a tag and a varint: a value, or the length of what follows.
 #[inline]
 pub(super) fn put_varint(out: &mut Vec<u8>, tag: Tag, value: u64) {
+    if value < 1 << 14 && tag.len <= 2 {
+        // Two groups of seven bits; the first goes on where there is a second.
+        let (low, high) = (value & 0x7f, value >> 7);
+        let goes_on = u64::from(high > 0);
+        let word = low | (goes_on << 7) | (high << 8);
+        let len = usize::from(tag.len) + 1 + usize::from(high > 0);
+        return put_few(out, tag.bytes | (word << (8 * tag.len)), len);
+    }
+    put_long_varint(out, tag, value);
+}
+
+fn put_long_varint(out: &mut Vec<u8>, tag: Tag, value: u64) {
     let (word, len) = spread(value);
     let tag_len = usize::from(tag.len);
     put(out, u128::from(tag.bytes) | (word << (8 * tag_len)), tag_len + len);

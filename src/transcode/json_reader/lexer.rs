@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::transcode::number::{self, BadNumber, Decimal};
 use crate::transcode::problem::{Report, Segment, excerpt};
-use crate::transcode::{scan, text};
+use crate::transcode::scan::{self, Chunk};
+use crate::transcode::text;
 
 /// Marks that something is wrong; what, is in [`Lexer::report`].
 #[derive(Clone, Copy, Debug)]
@@ -81,19 +82,19 @@ impl<'j> Lexer<'j> {
         self.report.map(|report| *report).unwrap_or_default()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn rest(&self) -> &'j [u8] {
         self.json.get(self.pos..).unwrap_or_default()
     }
 
     /// The byte here; NUL, which begins no token, at the end.
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> u8 {
         self.json.get(self.pos).copied().unwrap_or(0)
     }
 
     /// The first byte of the next token, behind any space.
-    #[inline]
+    #[inline(always)]
     pub(in crate::transcode) fn token(&mut self) -> u8 {
         let byte = self.peek();
         if byte > b' ' { byte } else { self.skip_space() }
@@ -131,7 +132,7 @@ impl<'j> Lexer<'j> {
     }
 
     /// Whether the object or array that was just opened has a first member; if not, steps out of it.
-    #[inline]
+    #[inline(always)]
     pub(in crate::transcode) fn first(&mut self, bracket: u8) -> bool {
         let empty = self.token() == bracket;
         if empty {
@@ -142,7 +143,7 @@ impl<'j> Lexer<'j> {
     }
 
     /// Whether another member follows; if not, steps out of the object or array.
-    #[inline]
+    #[inline(always)]
     pub(in crate::transcode) fn next(&mut self, bracket: u8) -> Outcome<bool> {
         let byte = self.token();
         if byte == b',' {
@@ -158,7 +159,7 @@ impl<'j> Lexer<'j> {
         Ok(false)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(in crate::transcode) fn colon(&mut self) -> Outcome {
         if self.token() != b':' {
             return self.expected("\":\"");
@@ -168,7 +169,7 @@ impl<'j> Lexer<'j> {
     }
 
     /// Steps over a word such as `null`.
-    #[inline]
+    #[inline(always)]
     pub(in crate::transcode) fn word(&mut self, word: &'static str) -> Outcome {
         if self.rest().starts_with(word.as_bytes()) {
             self.pos += word.len();
@@ -177,6 +178,7 @@ impl<'j> Lexer<'j> {
         self.fail(format!("expected \"{word}\""))
     }
 
+    #[inline(always)]
     pub(in crate::transcode) fn boolean(&mut self) -> Outcome<bool> {
         match self.token() {
             b't' => self.word("true").map(|()| true),
@@ -201,18 +203,35 @@ impl<'j> Lexer<'j> {
     }
 
     /// Steps over the string that is here if it has no escapes, and gives its place; else stays.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain_string(&mut self) -> Outcome<Option<(usize, usize)>> {
         if self.token() != b'"' {
             return self.expected("a string");
         }
         let start = self.pos + 1;
-        let run = scan::run_to_stop(self.json, start);
+        let mut end = start;
+        loop {
+            let plain = Chunk::at(self.json, end).plain_ascii();
+            end += plain;
+            if plain < scan::CHUNK {
+                break;
+            }
+        }
+        if self.json.get(end) != Some(&b'"') {
+            return self.special_string(start, end);
+        }
+        self.pos = end + 1;
+        Ok(Some((start, end)))
+    }
+
+    /// The rest of [`Lexer::plain_string`] from the first character on that is escaped or not ASCII.
+    fn special_string(&mut self, start: usize, from: usize) -> Outcome<Option<(usize, usize)>> {
+        let run = scan::run_to_stop(self.json, from);
         if self.json.get(run.end) != Some(&b'"') {
             return Ok(None);
         }
-        if let Err((bad, at)) = text::check_utf8(self.json, start, run) {
-            return self.fail_at(at, bad.description());
+        if let Err((bad, _)) = text::check_utf8(self.json, from, run) {
+            return self.fail_at(start, bad.description());
         }
         self.pos = run.end + 1;
         Ok(Some((start, run.end)))
@@ -228,7 +247,7 @@ impl<'j> Lexer<'j> {
     }
 
     /// The plain whole number that is here, bare or within quotes; none, and no step, for any other.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain_integer(&mut self) -> Option<(bool, u64)> {
         let quoted = self.token() == b'"';
         let start = self.pos + usize::from(quoted);
@@ -241,7 +260,7 @@ impl<'j> Lexer<'j> {
     }
 
     /// The plain double that is here; none, and no step, for any other.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain_double(&mut self) -> Option<f64> {
         self.token();
         let (value, end) = number::plain_double(self.json, self.pos)?;

@@ -11,7 +11,7 @@ use crate::transcode::wire::{
 use crate::transcode::{base64, text};
 
 impl Reader<'_, '_> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn scalar(&mut self, field: &FieldPlan, slot: Slot) -> Outcome {
         match field.kind {
             Kind::String => self.string(slot),
@@ -25,7 +25,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn integer(&mut self, kind: Kind, slot: Slot) -> Outcome {
         let at = self.lexer.pos;
         let bits = match self.lexer.plain_integer() {
@@ -40,7 +40,7 @@ impl Reader<'_, '_> {
     }
 
     /// Writes an integer as its kind lies on the wire.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_integer(&mut self, kind: Kind, slot: Slot, bits: u64) {
         match kind {
             _ if bits == 0 && slot.implicit => {}
@@ -51,7 +51,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn double(&mut self, slot: Slot) -> Outcome {
         let value = match self.lexer.plain_double() {
             Some(value) => value,
@@ -69,7 +69,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_double(&mut self, slot: Slot, value: f64) {
         // Minus zero is not the default.
         if value.to_bits() != 0 || !slot.implicit {
@@ -109,21 +109,21 @@ impl Reader<'_, '_> {
         Ok(special)
     }
 
-    #[inline]
+    #[inline(always)]
     fn boolean(&mut self, slot: Slot) -> Outcome {
         let value = self.lexer.boolean()?;
         self.put_bool(slot, value);
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_bool(&mut self, slot: Slot, value: bool) {
         if value || !slot.implicit {
             put_varint(&mut self.out, slot.tag, value.into());
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self, slot: Slot) -> Outcome {
         match self.lexer.plain_string()? {
             Some((start, end)) if start < end || !slot.implicit => {

@@ -153,7 +153,7 @@ fn message_kind(name: &str) -> Kind {
 
 impl Key {
     fn new(name: &str) -> Self {
-        let text = quoted(name);
+        let text = [&*quoted(name), b":"].concat();
         let mut head = [0; KEY_HEAD];
         let mut mask = [0; KEY_HEAD];
         for ((head, mask), byte) in head.iter_mut().zip(&mut mask).zip(&text) {
