@@ -12,6 +12,7 @@ mod admit;
 mod backoff;
 mod balance;
 mod channel;
+mod compression;
 mod connection;
 mod deadline;
 mod dial;

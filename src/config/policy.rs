@@ -6,6 +6,8 @@
 //! said by [`Config::levels`]; what a value does is not known here.
 
 mod access;
+mod compression;
+mod cookie;
 mod cors;
 mod event;
 mod group;
@@ -23,6 +25,9 @@ use super::table::Table;
 use super::unbuilt::Shape;
 use access::RequireKeys;
 pub use access::{AuthChoice, Claims, Require};
+use compression::CompressionKeys;
+pub use compression::{Compression, RequestCompression};
+pub use cookie::CookieName;
 use cors::CorsKeys;
 pub use cors::{Cors, OriginPattern, Origins};
 pub use event::{EventField, EventName};
@@ -64,6 +69,7 @@ pub struct PolicyKeys {
     pub limits: LimitKeys,
     pub retry: RetryChoice,
     pub hedge: HedgeChoice,
+    pub compression: CompressionKeys,
     pub resume: ResumeKeys,
     pub json: JsonKeys,
     pub query: QueryKeys,
@@ -92,6 +98,8 @@ pub struct Policy {
     pub retry: Option<Retry>,
     /// How slow calls are sent further times; `None`: not at all.
     pub hedge: Option<Hedge>,
+    /// Of messages between the gateway and its upstreams.
+    pub compression: Compression,
     /// How streams go on after their upstream died; `None`: not at all.
     pub resume: Option<Resume>,
     pub json: Json,
@@ -186,6 +194,8 @@ group! {
         idle_ping: Interval = Interval(Duration::from_secs(20));
         /// Origins of pages that may connect, besides those of the gateway's own host.
         origins: Origins = Origins::default();
+        /// The cookie whose value counts as the caller's token, where the request says its origin.
+        cookie: CookieName = CookieName::default();
     }
 }
 
@@ -215,6 +225,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         limits: Limits::resolve(levels, |keys| &keys.limits),
         retry: retry::resolve(levels),
         hedge: hedge::resolve(levels),
+        compression: Compression::resolve(levels, |keys| &keys.compression),
         resume: resume::resolve(levels),
         json: Json::resolve(levels, |keys| &keys.json),
         query: Query::resolve(levels, |keys| &keys.query),
@@ -245,6 +256,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     rows.extend(policy.limits.effective("limits", levels, |keys| &keys.limits));
     rows.extend(retry::effective(policy.retry.as_ref(), levels));
     rows.extend(hedge::effective(policy.hedge.as_ref(), levels));
+    rows.extend(policy.compression.effective("compression", levels, |keys| &keys.compression));
     rows.extend(resume::effective(policy.resume.as_ref(), levels));
     rows.extend(policy.json.effective("json", levels, |keys| &keys.json));
     rows.extend(policy.query.effective("query", levels, |keys| &keys.query));
@@ -307,6 +319,7 @@ impl PolicyKeys {
             limits: LimitKeys::read(table, "limits"),
             retry: RetryChoice::read(table),
             hedge: HedgeChoice::read(table),
+            compression: CompressionKeys::read(table, "compression"),
             resume: ResumeKeys::read(table),
             json: JsonKeys::read(table, "json"),
             query: QueryKeys::read(table, "query"),

@@ -133,6 +133,7 @@ fn call_policy(policy: &Policy, upstream: &Arc<str>) -> CallPolicy {
         // Copies of a call that each were retried would be too many (gRFC A6 allows one of the two).
         retry: policy.retry.as_ref().filter(|_| policy.hedge.is_none()).map(Retry::for_calls),
         hedge: policy.hedge.as_ref().map(Hedge::for_calls),
+        compression: policy.compression.for_calls(),
     }
 }
 
@@ -158,6 +159,7 @@ fn target_policy(policy: &Policy, upstream: &Upstream, kind: Kind, secrets: &Sec
             frame_limit: policy.websocket.frame.min(policy.websocket.message),
             idle_ping: policy.websocket.idle_ping.0,
             origins: policy.websocket.origins.0.clone().into(),
+            cookie: policy.websocket.cookie.0.clone(),
         },
         metadata: metadata_policy(&policy.metadata, secrets),
         affinity: match &upstream.balance.value {

@@ -128,6 +128,11 @@ async fn serve(
     let origin = head.headers.get(ORIGIN).cloned();
     let outcome = Arc::new(Outcome::new(client));
     let resolved = resolve(&snapshot.routes, client, &head);
+    if client == Client::WebSocket
+        && let Ok(Resolved::Call { target, .. }) = &resolved
+    {
+        websocket::take_cookie(&mut head.headers, target);
+    }
     let access = resolved.as_ref().ok().and_then(Resolved::access).cloned();
     let answered = match resolved {
         Ok(resolved) => answer(resolved, pool, client, (head, body), &outcome).await,

@@ -20,6 +20,7 @@ use super::{Body, Outcome, Target, head, headers};
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// Turns a request into a call.
@@ -46,7 +47,9 @@ where
     };
     let mut call = head::call(&head.headers, target, metadata, messages)?;
     call.encoding = head.headers.get(GRPC_ENCODING).cloned();
-    call.accept_encoding = head.headers.get(GRPC_ACCEPT_ENCODING).cloned();
+    // Who says nothing accepts nothing: messages pass undecoded.
+    let accepted = head.headers.get(GRPC_ACCEPT_ENCODING).cloned();
+    call.accept_encoding = Some(accepted.unwrap_or(IDENTITY));
     Ok(call)
 }
 

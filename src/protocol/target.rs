@@ -257,4 +257,6 @@ pub struct WebSocketPolicy {
     pub idle_ping: Duration,
     /// Origins that may connect besides the gateway's own.
     pub origins: Box<[OriginPattern]>,
+    /// The cookie whose value counts as the caller's token.
+    pub cookie: Option<Arc<str>>,
 }

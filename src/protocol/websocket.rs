@@ -31,7 +31,7 @@ use super::stream_body::PendingReply;
 use super::{Body, Outcome, Target, event_id, head, headers};
 
 use dialect::Dialect;
-pub use handshake::{admit_origin, is_handshake, method_override, methods, take_token};
+pub use handshake::{admit_origin, is_handshake, method_override, methods, take_cookie, take_token};
 use session::Session;
 use sides::Start;
 use socket::Socket;

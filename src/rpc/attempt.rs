@@ -30,6 +30,12 @@ impl Tried {
         Self(Some(Arc::default()))
     }
 
+    /// Whether there may be several attempts.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Notes that an endpoint is asked.
     pub fn add(&self, endpoint: u64) {
         if let Some(list) = &self.0 {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Code;
+use super::{Algorithm, Code};
 
 /// What holds for the calls of a route.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,17 @@ pub struct CallPolicy {
     pub retry: Option<Retry>,
     /// How slow calls that do no harm twice are hedged; `None`: not at all.
     pub hedge: Option<Hedge>,
+    /// How messages are compressed whose client does not say so itself.
+    pub compression: Compression,
+}
+
+/// How messages are compressed whose client does not say so itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// Whether the upstream is offered to compress its answers.
+    pub answers: bool,
+    /// How messages to the upstream are compressed; `None`: not at all.
+    pub requests: Option<Algorithm>,
 }
 
 /// How calls that do no harm twice are retried (gRFC A6).
@@ -67,7 +78,14 @@ impl CallPolicy {
             age: None,
             retry: Some(Retry::default()),
             hedge: None,
+            compression: Compression::default(),
         }
+    }
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self { answers: true, requests: None }
     }
 }
 

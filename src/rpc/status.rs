@@ -75,6 +75,8 @@ pub struct Status {
     pub http_status: Option<u16>,
     /// What is known of sending the call again.
     pub again: Again,
+    /// Whether the call failed with a connection, and another that did has paid for it with its retry token.
+    pub is_paid: bool,
 }
 
 impl Status {
@@ -101,6 +103,7 @@ impl Status {
             metadata: None,
             http_status: None,
             again: Again::ByCode,
+            is_paid: false,
         }
     }
 

@@ -35,6 +35,7 @@ pub fn read(trailers: HeaderMap) -> Result<Metadata, Status> {
         metadata: Some(Box::new(Metadata::from_upstream(trailers))),
         http_status: None,
         again,
+        is_paid: false,
     })
 }
 

@@ -28,7 +28,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Serves a connection until its end.
 pub(super) async fn serve(mut socket: Socket, front: Front, limits: Arc<Limits>, slot: Slot) {
     let draining = front.draining().clone();
-    let Some((version, first)) = detect(&mut socket, &limits, &draining).await else { return };
+    let Some((version, first)) = Box::pin(detect(&mut socket, &limits, &draining)).await else { return };
     let activity = Activity::new(version);
     let io = TokioIo::new(Watched::new(socket, first, Arc::clone(&activity), slot));
     let front = front.on(Arc::clone(&activity));

@@ -112,13 +112,17 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.first.is_empty() {
+        let gives_first = !self.first.is_empty();
+        if gives_first {
             let length = self.first.len().min(buffer.remaining());
             buffer.put_slice(self.first.split_to(length).chunk());
-            return Poll::Ready(Ok(()));
         }
+        // A head that comes in two pieces would make the reader's buffer twice as large.
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
+        match Pin::new(&mut self.socket).poll_read(cx, buffer) {
+            Poll::Pending if gives_first => return Poll::Ready(Ok(())),
+            read => ready!(read)?,
+        }
         if buffer.filled().len() > before {
             self.activity.read();
         } else {

@@ -133,7 +133,8 @@ impl Home {
             (Accepted::Unix(stream), _) => Some(Socket::Unix(stream)),
             (Accepted::Tcp(stream, _), None) => Some(Socket::Tcp(stream)),
             (Accepted::Tcp(stream, _), Some(tls)) => {
-                let stream = tls.accept(stream, self.limits.handshake).await?;
+                // Boxed, as all that a connection needs only once: its task is as large as its largest step.
+                let stream = Box::pin(tls.accept(stream, self.limits.handshake)).await?;
                 Some(Socket::Tls(Box::new(stream)))
             }
         }

@@ -1,11 +1,14 @@
 //! Base64 of ProtoJSON's `bytes`: written in the standard alphabet with padding, read in the standard and
 //! the URL-safe alphabet with or without (ProtoJSON, "bytes").
 
-use base64_simd::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64_simd::{Out, STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use super::room::Room;
 
 /// Appends the encoded form, without quotes.
-pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
-    STANDARD.encode_append(bytes, out);
+pub(super) fn encode(room: &mut Room, at: usize, bytes: &[u8]) -> usize {
+    let length = STANDARD.encoded_length(bytes.len());
+    room.fill(at, length, |slot| STANDARD.encode(bytes, Out::from_slice(slot)).len())
 }
 
 /// Appends the decoded form; false if it is no base64, and then what was appended means nothing.
@@ -47,9 +50,9 @@ mod tests {
     fn every_length_comes_back_in_every_spelling() {
         for length in 0..70 {
             let bytes: Vec<u8> = (0..length).map(|n: u8| n.wrapping_mul(251) ^ 0xfb).collect();
-            let mut text = Vec::new();
-            encode(&bytes, &mut text);
-            let text = String::from_utf8(text).unwrap();
+            let (mut room, at) = Room::new(Vec::new(), 0);
+            let end = encode(&mut room, at, &bytes);
+            let text = String::from_utf8(room.into_vec(end)).unwrap();
             let url = text.replace('+', "-").replace('/', "_");
             for spelling in [&text, &url] {
                 assert_eq!(decoded(spelling).as_ref(), Some(&bytes));

@@ -85,7 +85,7 @@ impl<'c> Rewriter<'c, '_> {
                 let start = cursor;
                 let head = cursor.head()?;
                 let place = cursor;
-                cursor.skip(head)?;
+                cursor = cursor.behind(head)?;
                 let Some((index, field)) = self.find(plan, head, place) else {
                     fields.unknown.push(start.until(cursor));
                     continue;
@@ -114,11 +114,10 @@ impl<'c> Rewriter<'c, '_> {
         head: Head,
         place: Cursor<'_>,
     ) -> Option<(usize, &'p FieldPlan)> {
-        let index = plan.index_by_number(head.number)?;
-        let field = plan.fields.get(index).filter(|field| field.takes(head.wire_type))?;
+        let (index, field) = plan.field_of(head, 0)?;
         let unknown = match field.shape {
             Shape::Map => self.is_unknown_entry(field, place),
-            _ => field.closed && head.wire_type == WireType::Varint && !self.is_declared(field, place),
+            _ => field.closed && head.is(WireType::Varint) && !self.is_declared(field, place),
         };
         (!unknown).then_some((index, field))
     }
@@ -136,9 +135,8 @@ impl<'c> Rewriter<'c, '_> {
                 }
                 undeclared = true;
             }
-            if content.skip(head).is_err() {
-                return false;
-            }
+            let Ok(behind) = content.behind(head) else { return false };
+            content = behind;
         }
         undeclared
     }
@@ -186,7 +184,7 @@ impl<'c> Rewriter<'c, '_> {
         if field.kind.is_message() {
             return self.nested(field, &[content(field, place)?]);
         }
-        if value.head.wire_type == field.kind.wire_type() {
+        if value.head.is(field.kind.wire_type()) {
             return self.scalar(field, tag, false, &mut place);
         }
         let mut packed = place.delimited()?;
@@ -238,7 +236,7 @@ impl<'c> Rewriter<'c, '_> {
             if head == key.head {
                 found = Some(entry);
             }
-            entry.skip(head)?;
+            entry = entry.behind(head)?;
         }
         let start = self.out.len();
         if let Some(mut place) = found {

@@ -8,7 +8,13 @@
 //!
 //! Look here for members and lists. Scalars are in [`scalar`], maps in [`map`], the well-known types in
 //! [`well_known`] and [`structs`]. Members and elements are written with the comma before them; the first
-//! comma becomes the opening bracket.
+//! comma becomes the opening bracket. Two places go from call to call by value, because in memory each
+//! step would wait for the one before it: the cursor in the wire, and `at`, where the next byte goes.
+
+#![expect(
+    clippy::inline_always,
+    reason = "what goes by value stays in registers only where calls are inlined"
+)]
 
 mod gather;
 mod map;
@@ -25,6 +31,7 @@ use super::mask::{Mask, Selection};
 use super::options::WriteOptions;
 use super::plan::{FieldPlan, Kind, MessagePlan, Shape};
 use super::problem::{Report, Segment, WireError};
+use super::room::Room;
 use super::seen::Seen;
 use super::wire::{Broken, Cursor, Head, WireType};
 use crate::schema::MessageId;
@@ -45,7 +52,10 @@ impl From<Broken> for Fault {
     }
 }
 
-type Outcome<T = ()> = Result<T, Fault>;
+type Outcome<T = usize> = Result<T, Fault>;
+
+/// What is behind a value: in the wire and in the output.
+type Behind<'w> = (Cursor<'w>, usize);
 
 /// Writes one message as JSON.
 struct Writer<'c, 'w> {
@@ -53,7 +63,7 @@ struct Writer<'c, 'w> {
     options: &'c WriteOptions,
     /// The whole input; all cursors are places in it.
     whole: &'w [u8],
-    out: Vec<u8>,
+    out: Room,
     /// How many objects and arrays are open.
     depth: usize,
     /// Whether the wire is in disorder, so that all messages are gathered.
@@ -74,10 +84,10 @@ pub(super) fn write(
     mask: Option<&Mask>,
     out: &mut Vec<u8>,
 ) -> Result<(), WireError> {
-    Writer::run(codec, wire, options, out, |writer| {
+    Writer::run(codec, wire, options, out, |writer, at| {
         let plan = writer.codec.message_plan(message);
         writer.selection = mask.and_then(Mask::selection);
-        writer.body(plan.kind, plan, &[Cursor::new(wire)])
+        writer.body(plan.kind, plan, &[Cursor::new(wire)], at)
     })
 }
 
@@ -91,10 +101,10 @@ pub(super) fn write_field(
     mask: Option<&Mask>,
     out: &mut Vec<u8>,
 ) -> Result<(), WireError> {
-    Writer::run(codec, wire, options, out, |writer| {
+    Writer::run(codec, wire, options, out, |writer, at| {
         let plan = writer.codec.message_plan(message);
         writer.selection = mask.and_then(Mask::selection);
-        writer.single_field(plan, number, Cursor::new(wire))
+        writer.single_field(plan, number, Cursor::new(wire), at)
     })
 }
 
@@ -105,7 +115,7 @@ pub(super) fn write_any(
     options: &WriteOptions,
     out: &mut Vec<u8>,
 ) -> Result<(), WireError> {
-    Writer::run(codec, wire, options, out, |writer| writer.any(&[Cursor::new(wire)]))
+    Writer::run(codec, wire, options, out, |writer, at| writer.any(&[Cursor::new(wire)], at))
 }
 
 impl<'c, 'w> Writer<'c, 'w> {
@@ -115,29 +125,27 @@ impl<'c, 'w> Writer<'c, 'w> {
         wire: &'w [u8],
         options: &'c WriteOptions,
         out: &mut Vec<u8>,
-        body: impl Fn(&mut Self) -> Outcome,
+        body: impl Fn(&mut Self, usize) -> Outcome,
     ) -> Result<(), WireError> {
-        let start = out.len();
+        let (room, start) = Room::new(std::mem::take(out), wire.len() * 2 + 64);
         let mut writer = Self {
             codec,
             options,
             whole: wire,
-            out: std::mem::take(out),
+            out: room,
             depth: 0,
             gathering: false,
             selection: None,
             keys: Vec::new(),
             report: Report::default(),
         };
-        writer.out.reserve(wire.len() * 2 + 64);
-        let mut outcome = body(&mut writer);
+        let mut outcome = body(&mut writer, start);
         if matches!(outcome, Err(Fault::Disorder)) {
-            writer.begin_again(codec, start);
-            outcome = body(&mut writer);
+            writer.begin_again(codec);
+            outcome = body(&mut writer, start);
         }
-        *out = writer.out;
-        outcome.map_err(|fault| {
-            out.truncate(start);
+        *out = writer.out.into_vec(outcome.unwrap_or(start));
+        outcome.map(drop).map_err(|fault| {
             let mut report = writer.report;
             if let Fault::Broken(broken) = fault {
                 report.description = broken.description().into();
@@ -146,8 +154,7 @@ impl<'c, 'w> Writer<'c, 'w> {
         })
     }
 
-    fn begin_again(&mut self, codec: &'c Codec, start: usize) {
-        self.out.truncate(start);
+    fn begin_again(&mut self, codec: &'c Codec) {
         self.codec = codec;
         self.depth = 0;
         self.gathering = true;
@@ -172,106 +179,104 @@ impl<'c, 'w> Writer<'c, 'w> {
     }
 
     #[inline]
-    fn enter(&mut self) -> Outcome {
+    fn enter(&mut self) -> Outcome<()> {
         if self.depth >= self.options.max_depth {
-            let limit = self.options.max_depth;
-            return self.fail(format!("the message is nested deeper than {limit} levels"));
+            return self.too_deep();
         }
         self.depth += 1;
         Ok(())
     }
 
+    #[cold]
+    fn too_deep(&mut self) -> Outcome<()> {
+        self.fail(format!("the message is nested deeper than {} levels", self.options.max_depth))
+    }
+
     /// Closes what was opened at `start`: its first comma becomes the bracket.
     #[inline]
-    fn leave(&mut self, start: usize, [open, close]: [u8; 2]) {
+    fn leave(&mut self, start: usize, at: usize, [open, close]: [u8; 2]) -> usize {
         self.depth -= 1;
-        match self.out.get_mut(start) {
-            Some(comma) => *comma = open,
-            None => self.out.push(open),
+        if at == start {
+            return self.out.fixed(at, &[open, close]);
         }
-        self.out.push(close);
+        self.out.set(start, open);
+        self.out.byte(at, close)
     }
 
     /// The content of a message, which may be in several parts.
-    #[inline]
-    fn body(&mut self, kind: Kind, plan: &'c MessagePlan, parts: &[Cursor<'w>]) -> Outcome {
+    fn body(&mut self, kind: Kind, plan: &'c MessagePlan, parts: &[Cursor<'w>], at: usize) -> Outcome {
         match kind {
-            Kind::Message => self.object(plan, parts),
-            Kind::Any => self.any(parts),
-            Kind::Timestamp => self.timestamp(parts),
-            Kind::Duration => self.duration(parts),
-            Kind::FieldMask => self.field_mask(parts),
-            Kind::Struct => self.structure(plan, parts),
-            Kind::Value => self.dynamic_value(plan, parts),
-            Kind::ListValue => self.list_value(plan, parts),
-            _ => self.wrapped(plan, parts),
+            Kind::Message => self.object(plan, parts, at),
+            Kind::Any => self.any(parts, at),
+            Kind::Timestamp => self.timestamp(parts, at),
+            Kind::Duration => self.duration(parts, at),
+            Kind::FieldMask => self.field_mask(parts, at),
+            Kind::Struct => self.structure(plan, parts, at),
+            Kind::Value => self.dynamic_value(plan, parts, at),
+            Kind::ListValue => self.list_value(plan, parts, at),
+            _ => self.wrapped(plan, parts, at),
         }
     }
 
-    fn object(&mut self, plan: &'c MessagePlan, parts: &[Cursor<'w>]) -> Outcome {
+    fn object(&mut self, plan: &'c MessagePlan, parts: &[Cursor<'w>], start: usize) -> Outcome {
         self.enter()?;
-        let start = self.out.len();
-        self.members(plan, parts)?;
-        self.leave(start, *b"{}");
-        Ok(())
+        let at = self.members(plan, parts, start)?;
+        Ok(self.leave(start, at, *b"{}"))
     }
 
     #[inline]
-    fn members(&mut self, plan: &'c MessagePlan, parts: &[Cursor<'w>]) -> Outcome {
+    fn members(&mut self, plan: &'c MessagePlan, parts: &[Cursor<'w>], at: usize) -> Outcome {
         match parts {
-            [whole] if !self.gathering => self.ordered_members(plan, *whole),
-            _ => self.gathered_members(plan, parts),
+            [whole] if !self.gathering => self.ordered_members(plan, *whole, at),
+            _ => self.gathered_members(plan, parts, at),
         }
     }
 
-    fn ordered_members(&mut self, plan: &'c MessagePlan, mut cursor: Cursor<'w>) -> Outcome {
+    fn ordered_members(&mut self, plan: &'c MessagePlan, mut cursor: Cursor<'w>, mut at: usize) -> Outcome {
         let mut oneofs = Seen::default();
         // The first field that may come: fields come by number, each once.
         let mut next = 0;
         while !cursor.at_end() {
             let head = cursor.head()?;
-            let Some((index, field)) = self.find(plan, head, cursor) else {
-                cursor.skip(head)?;
+            let Some((index, field)) = self.find(plan, head, next, cursor) else {
+                cursor = cursor.behind(head)?;
                 continue;
             };
             if index < next || field.oneof.is_some_and(|oneof| !oneofs.insert(oneof as usize)) {
                 return Err(Fault::Disorder);
             }
-            self.defaults(plan, next, index);
+            at = self.defaults(plan, next..index, at);
             next = index + 1;
             if self.is_hidden(field, head, cursor) {
-                cursor.skip(head)?;
+                cursor = cursor.behind(head)?;
                 continue;
             }
             let outer = self.selection;
             if !self.select(index) {
-                skip_all(head, &mut cursor)?;
+                cursor = behind_all(head, cursor)?;
                 continue;
             }
-            let before = self.out.len();
-            self.label(field);
-            if let Err(fault) = self.field(field, head, &mut cursor) {
-                self.report.push(Segment::Field(field.json_name.clone()));
-                return Err(fault);
+            match self.field(field, head, cursor, at) {
+                Ok(behind) => (cursor, at) = behind,
+                Err(fault) => {
+                    self.report.push(Segment::Field(field.json_name.clone()));
+                    return Err(fault);
+                }
             }
-            self.take_back(field, before);
             self.selection = outer;
         }
-        self.defaults(plan, next, plan.fields.len());
-        Ok(())
+        Ok(self.defaults(plan, next..plan.fields.len(), at))
     }
 
     /// A list or a map of nothing but unknown enum numbers, which are unknown fields, is none.
-    #[inline]
-    fn take_back(&mut self, field: &FieldPlan, before: usize) {
+    fn taken_back(&self, field: &FieldPlan, before: usize, at: usize) -> usize {
         let nothing: &[u8] = match field.shape {
             Shape::Repeated | Shape::Packed if field.closed => b"[]",
             Shape::Map => b"{}",
-            _ => return,
+            _ => return at,
         };
-        if !self.options.print_defaults && self.out.ends_with(nothing) {
-            self.out.truncate(before);
-        }
+        let is_nothing = !self.options.print_defaults && self.out.written(before, at).ends_with(nothing);
+        if is_nothing { before } else { at }
     }
 
     /// Whether a field of the message at hand is selected; what follows is then of its values.
@@ -286,141 +291,159 @@ impl<'c, 'w> Writer<'c, 'w> {
     }
 
     /// The field that a value belongs to; none for an unknown one.
-    #[inline]
-    fn find(&self, plan: &'c MessagePlan, head: Head, cursor: Cursor<'w>) -> Option<(usize, &'c FieldPlan)> {
-        let index = plan.index_by_number(head.number)?;
-        let field = plan.fields.get(index)?;
-        let known = field.takes(head.wire_type)
-            && !(field.closed && field.shape == Shape::Singular && self.is_unknown(field, cursor));
-        known.then_some((index, field))
+    #[inline(always)]
+    fn find(
+        &self,
+        plan: &'c MessagePlan,
+        head: Head,
+        expected: usize,
+        value: Cursor<'w>,
+    ) -> Option<(usize, &'c FieldPlan)> {
+        let (index, field) = plan.field_of(head, expected)?;
+        let unknown = field.closed && field.shape == Shape::Singular && self.is_unknown(field, value);
+        (!unknown).then_some((index, field))
     }
 
     /// Whether a value is the default of a field without presence, which is as good as no value (ProtoJSON,
     /// "Presence and default values"), though somebody wrote it; so is a packed list without elements.
-    #[inline]
-    fn is_hidden(&self, field: &FieldPlan, head: Head, mut value: Cursor<'w>) -> bool {
-        let packed = head.wire_type == WireType::Length && field.kind.wire_type() != WireType::Length;
+    #[inline(always)]
+    fn is_hidden(&self, field: &FieldPlan, head: Head, value: Cursor<'w>) -> bool {
+        // The lowest bits of a zero are zero, whatever its form.
+        value.rest().first().is_none_or(|byte| byte << 1 == 0) && self.is_default(field, head, value)
+    }
+
+    fn is_default(&self, field: &FieldPlan, head: Head, mut value: Cursor<'w>) -> bool {
+        let packed = head.is(WireType::Length) && field.kind.wire_type() != WireType::Length;
         (field.implicit || packed)
             && !self.options.print_defaults
-            && match head.wire_type {
+            && match field.kind.wire_type() {
+                WireType::Fixed32 if !packed => value.fixed32() == Ok([0; 4]),
+                WireType::Fixed64 if !packed => value.fixed64() == Ok([0; 8]),
                 // A length of none is a zero too.
-                WireType::Varint | WireType::Length => value.varint() == Ok(0),
-                WireType::Fixed32 => value.fixed32() == Ok([0; 4]),
-                WireType::Fixed64 => value.fixed64() == Ok([0; 8]),
-                WireType::GroupStart | WireType::GroupEnd => false,
+                _ => value.varint() == Ok(0),
             }
     }
 
-    #[inline]
-    fn label(&mut self, field: &FieldPlan) {
+    #[inline(always)]
+    fn label(&mut self, field: &FieldPlan, at: usize) -> usize {
         let label = if self.options.proto_names { &field.proto_label } else { &field.label };
-        label.write(&mut self.out);
+        label.write(&mut self.out, at)
     }
 
-    /// The fields from `next` up to `until` that are not on the wire, where they are to be printed.
-    #[inline]
-    fn defaults(&mut self, plan: &MessagePlan, next: usize, until: usize) {
-        if self.options.print_defaults {
-            self.print_defaults(plan, next..until);
-        }
+    /// The fields that are not on the wire, where they are to be printed.
+    #[inline(always)]
+    fn defaults(&mut self, plan: &MessagePlan, absent: Range<usize>, at: usize) -> usize {
+        if self.options.print_defaults { self.print_defaults(plan, absent, at) } else { at }
     }
 
-    fn print_defaults(&mut self, plan: &MessagePlan, absent: Range<usize>) {
+    fn print_defaults(&mut self, plan: &MessagePlan, absent: Range<usize>, mut at: usize) -> usize {
         for (index, field) in plan.fields.iter().enumerate().take(absent.end).skip(absent.start) {
             let selected = self.selection.is_none_or(|selection| selection.part(index).is_some());
             if selected && field.has_no_presence() {
-                self.label(field);
-                self.default_value(field);
+                at = self.label(field, at);
+                at = self.default_value(field, at);
             }
         }
+        at
     }
 
-    /// The value of a field whose first tag was read.
-    #[inline]
-    fn field(&mut self, field: &'c FieldPlan, head: Head, cursor: &mut Cursor<'w>) -> Outcome {
-        match field.shape {
-            Shape::Singular if !field.kind.is_message() => self.scalar(field, cursor),
-            Shape::Singular => {
-                let content = content(field, cursor)?;
-                self.one_message(field, content)
-            }
-            Shape::Repeated | Shape::Packed => self.list(field, head, cursor),
-            Shape::Map => self.map(field, head, cursor),
+    /// A member for the field whose first tag was read.
+    #[inline(always)]
+    fn field(
+        &mut self,
+        field: &'c FieldPlan,
+        head: Head,
+        cursor: Cursor<'w>,
+        before: usize,
+    ) -> Outcome<Behind<'w>> {
+        let at = self.label(field, before);
+        if field.shape == Shape::Singular {
+            return self.value(field, cursor, at);
         }
+        let (cursor, at) = match field.shape {
+            Shape::Map => self.map(field, head, cursor, at)?,
+            _ => self.list(field, head, cursor, at)?,
+        };
+        Ok((cursor, self.taken_back(field, before, at)))
+    }
+
+    #[inline(always)]
+    fn value(&mut self, field: &'c FieldPlan, cursor: Cursor<'w>, at: usize) -> Outcome<Behind<'w>> {
+        if !field.kind.is_message() {
+            return self.scalar(field, cursor, at);
+        }
+        let (content, behind) = content(field, cursor)?;
+        Ok((behind, self.one_message(field, content, at)?))
     }
 
     /// The content of a message field, which is in one part.
-    #[inline]
-    fn one_message(&mut self, field: &FieldPlan, content: Cursor<'w>) -> Outcome {
+    #[inline(always)]
+    fn one_message(&mut self, field: &FieldPlan, content: Cursor<'w>, start: usize) -> Outcome {
         match field.message {
             Some(id) if field.kind == Kind::Message && !self.gathering => {
                 self.enter()?;
-                let start = self.out.len();
-                self.ordered_members(self.codec.message_plan(id), content)?;
-                self.leave(start, *b"{}");
-                Ok(())
+                let at = self.ordered_members(self.codec.message_plan(id), content, start)?;
+                Ok(self.leave(start, at, *b"{}"))
             }
-            _ => self.message(field, &[content]),
+            _ => self.message(field, &[content], start),
         }
     }
 
-    fn message(&mut self, field: &FieldPlan, parts: &[Cursor<'w>]) -> Outcome {
+    fn message(&mut self, field: &FieldPlan, parts: &[Cursor<'w>], at: usize) -> Outcome {
         match field.message {
-            Some(id) => self.body(field.kind, self.codec.message_plan(id), parts),
+            Some(id) => self.body(field.kind, self.codec.message_plan(id), parts, at),
             None => self.fail("the field has no type"),
         }
     }
 
     /// A repeated field, of which all values follow each other.
-    fn list(&mut self, field: &'c FieldPlan, head: Head, cursor: &mut Cursor<'w>) -> Outcome {
+    fn list(
+        &mut self,
+        field: &'c FieldPlan,
+        head: Head,
+        mut cursor: Cursor<'w>,
+        start: usize,
+    ) -> Outcome<Behind<'w>> {
         self.enter()?;
-        let start = self.out.len();
+        let mut at = start;
         let mut index = 0;
         loop {
-            let elements = self.elements(field, head, cursor);
-            self.within(elements, || Segment::Index(index))?;
+            let elements = self.elements(field, head, cursor, at);
+            (cursor, at) = self.within(elements, || Segment::Index(index))?;
             index += 1;
             if !cursor.follows(head) {
-                break;
+                return Ok((cursor, self.leave(start, at, *b"[]")));
             }
         }
-        self.leave(start, *b"[]");
-        Ok(())
     }
 
     /// The value, or the packed values, behind one tag.
-    #[inline]
-    fn elements(&mut self, field: &'c FieldPlan, head: Head, cursor: &mut Cursor<'w>) -> Outcome {
-        if head.wire_type == field.kind.wire_type() || field.delimited {
-            return self.element(field, cursor);
+    #[inline(always)]
+    fn elements(
+        &mut self,
+        field: &'c FieldPlan,
+        head: Head,
+        mut cursor: Cursor<'w>,
+        mut at: usize,
+    ) -> Outcome<Behind<'w>> {
+        if head.is(field.kind.wire_type()) || field.delimited {
+            return self.element(field, cursor, at);
         }
         let mut packed = cursor.delimited()?;
         while !packed.at_end() {
-            self.element(field, &mut packed)?;
+            (packed, at) = self.element(field, packed, at)?;
         }
-        Ok(())
+        Ok((cursor, at))
     }
 
-    #[inline]
-    fn element(&mut self, field: &'c FieldPlan, cursor: &mut Cursor<'w>) -> Outcome {
-        if field.closed && self.is_unknown(field, *cursor) {
+    #[inline(always)]
+    fn element(&mut self, field: &'c FieldPlan, mut cursor: Cursor<'w>, at: usize) -> Outcome<Behind<'w>> {
+        if field.closed && self.is_unknown(field, cursor) {
             cursor.varint()?;
-            return Ok(());
+            return Ok((cursor, at));
         }
-        if field.kind == Kind::String {
-            return self.string_element(cursor);
-        }
-        self.out.push(b',');
-        self.value(field, cursor)
-    }
-
-    #[inline]
-    fn value(&mut self, field: &'c FieldPlan, cursor: &mut Cursor<'w>) -> Outcome {
-        if !field.kind.is_message() {
-            return self.scalar(field, cursor);
-        }
-        let content = content(field, cursor)?;
-        self.one_message(field, content)
+        let at = self.out.byte(at, b',');
+        self.value(field, cursor, at)
     }
 
     /// Whether a closed enum lacks the number that follows: it is then an unknown field (protobuf.dev "Enum
@@ -433,20 +456,29 @@ impl<'c, 'w> Writer<'c, 'w> {
     }
 }
 
-/// Steps over all values of a field that follow each other, as a list would be read.
-fn skip_all(head: Head, cursor: &mut Cursor<'_>) -> Outcome {
+/// The place behind all values of a field that follow each other, as a list would be read.
+fn behind_all(head: Head, mut cursor: Cursor<'_>) -> Outcome<Cursor<'_>> {
     loop {
-        cursor.skip(head)?;
+        cursor = cursor.behind(head)?;
         if !cursor.follows(head) {
-            return Ok(());
+            return Ok(cursor);
         }
     }
 }
 
-/// The content of a message field; the cursor steps over it.
+/// The content of a message field, and the place behind it.
 #[inline]
-fn content<'w>(field: &FieldPlan, cursor: &mut Cursor<'w>) -> Outcome<Cursor<'w>> {
-    Ok(if field.delimited { cursor.group(field.number)? } else { cursor.delimited()? })
+fn content<'w>(field: &FieldPlan, mut cursor: Cursor<'w>) -> Outcome<(Cursor<'w>, Cursor<'w>)> {
+    if field.delimited {
+        return group_content(field, cursor);
+    }
+    let content = cursor.delimited()?;
+    Ok((content, cursor))
+}
+
+fn group_content<'w>(field: &FieldPlan, mut cursor: Cursor<'w>) -> Outcome<(Cursor<'w>, Cursor<'w>)> {
+    let content = cursor.group(field.number)?;
+    Ok((content, cursor))
 }
 
 #[cfg(test)]

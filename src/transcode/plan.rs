@@ -8,6 +8,7 @@ mod compile;
 use std::sync::atomic::AtomicU8;
 
 use super::names::Names;
+use super::room::Room;
 use super::wire::{Head, Tag, WireType};
 use crate::schema::{EnumId, MessageId};
 
@@ -56,6 +57,11 @@ impl Kind {
     #[inline]
     pub(super) const fn takes_null(self) -> bool {
         matches!(self, Self::Value | Self::NullValue)
+    }
+
+    /// Whether it is a 64-bit integer, which is a string in JSON.
+    pub(super) const fn is_long(self) -> bool {
+        matches!(self, Self::Int64 | Self::Uint64 | Self::Sint64 | Self::Fixed64 | Self::Sfixed64)
     }
 
     pub(super) const fn wire_type(self) -> WireType {
@@ -107,7 +113,8 @@ impl Key {
     }
 }
 
-/// A member's name as it is written: comma, quotes and colon included.
+/// What is written for a name: of a member with its comma, quotes and colon, of an enum's value with its
+/// quotes.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     chunk: [u8; Self::CHUNK],
@@ -115,16 +122,15 @@ pub(super) struct Label {
 }
 
 impl Label {
+    /// The bytes that are written in one store: most names are shorter.
     const CHUNK: usize = 32;
 
     #[inline]
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, out: &mut Room, at: usize) -> usize {
         if self.text.len() <= Self::CHUNK {
-            let end = out.len() + self.text.len();
-            out.extend_from_slice(&self.chunk);
-            out.truncate(end);
+            out.put(at, &self.chunk, self.text.len())
         } else {
-            out.extend_from_slice(&self.text);
+            out.all(at, &self.text)
         }
     }
 }
@@ -146,8 +152,8 @@ pub(super) struct FieldPlan {
     /// The tag of the whole field; of a group, the start.
     pub(super) tag: Tag,
     pub(super) head: Head,
-    /// The wire type of the other form of a repeated scalar, packed or not; else that of `head` again.
-    pub(super) other_form: WireType,
+    /// The head of the other form of a repeated scalar, packed or not; else `head` again.
+    pub(super) other_form: Head,
     pub(super) key: Key,
     pub(super) label: Label,
     pub(super) proto_label: Label,
@@ -165,11 +171,11 @@ impl FieldPlan {
         if matches!(self.shape, Shape::Packed) { Tag::NONE } else { self.tag }
     }
 
-    /// Whether the field takes values of this wire type: both forms of a repeated scalar are read
+    /// Whether values behind this head are the field's: both forms of a repeated scalar are read
     /// (protobuf.dev "Encoding", packed repeated fields).
     #[inline]
-    pub(super) fn takes(&self, wire_type: WireType) -> bool {
-        wire_type == self.head.wire_type || wire_type == self.other_form
+    pub(super) fn takes(&self, head: Head) -> bool {
+        head == self.head || head == self.other_form
     }
 
     /// Whether a message shows this field even where the wire has none and defaults are printed: all
@@ -197,7 +203,21 @@ pub(super) struct MessagePlan {
 const NO_FIELD: u32 = u32::MAX;
 
 impl MessagePlan {
+    /// The field that values behind this head belong to, and its position: most often `expected`.
     #[inline]
+    pub(super) fn field_of(&self, head: Head, expected: usize) -> Option<(usize, &FieldPlan)> {
+        match self.fields.get(expected) {
+            Some(field) if field.head == head => Some((expected, field)),
+            _ => self.other_field_of(head),
+        }
+    }
+
+    fn other_field_of(&self, head: Head) -> Option<(usize, &FieldPlan)> {
+        let index = self.index_by_number(head.number())?;
+        let field = self.fields.get(index).filter(|field| field.takes(head))?;
+        Some((index, field))
+    }
+
     pub(super) fn index_by_number(&self, number: u32) -> Option<usize> {
         match self.by_number.get(number as usize) {
             Some(&NO_FIELD) => None,
@@ -232,8 +252,8 @@ impl MessagePlan {
 #[derive(Clone, Debug)]
 struct EnumLabel {
     number: i32,
-    whole: Box<[u8]>,
-    stripped: Box<[u8]>,
+    whole: Label,
+    stripped: Label,
 }
 
 /// What is to be done with one enum type.
@@ -249,7 +269,7 @@ pub(super) struct EnumPlan {
 impl EnumPlan {
     /// The quoted name of a number.
     #[inline]
-    pub(super) fn label(&self, number: i32, strip_prefix: bool) -> Option<&[u8]> {
+    pub(super) fn label(&self, number: i32, strip_prefix: bool) -> Option<&Label> {
         let label = match usize::try_from(number).ok().and_then(|index| self.values.get(index)) {
             Some(label) if label.number == number => label,
             _ => self.values.get(self.values.binary_search_by_key(&number, |label| label.number).ok()?)?,

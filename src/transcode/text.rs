@@ -1,106 +1,96 @@
 //! JSON strings (RFC 8259 §7): escaped on the way out, unescaped on the way in.
 
-use super::scan;
-use super::wire::{put, put_slice};
+use super::room::Room;
+use super::scan::{self, Chunk};
+use super::wire::put_slice;
 
-/// Appends `source[start..end]` as a JSON string, quotes included. Gives whether it was all ASCII: if not,
-/// it is for the caller to check that it is UTF-8.
+/// Writes `len` bytes of `source` as a JSON string, quotes included; none where they are not UTF-8. The
+/// bytes around are looked at too, so that short strings need no loop.
 #[inline]
-pub(super) fn write_string(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) -> bool {
-    write_behind(out, *b"\"", source, start, end)
-}
-
-/// The same as an element of an array: with a comma before it.
-#[inline]
-pub(super) fn write_element(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) -> bool {
-    write_behind(out, *b",\"", source, start, end)
-}
-
-/// Appends a string whose opening quote is the last of `opening`.
-#[inline]
-fn write_behind<const N: usize>(
-    out: &mut Vec<u8>,
-    opening: [u8; N],
+pub(super) fn write_string(
+    out: &mut Room,
+    at: usize,
     source: &[u8],
     start: usize,
-    end: usize,
-) -> bool {
-    if let Some(ascii) = write_short(out, opening, source, start, end) {
-        return ascii;
+    len: usize,
+) -> Option<usize> {
+    let mut at = out.byte(at, b'"');
+    let (mut from, mut left) = (start, len);
+    loop {
+        let chunk = Chunk::at(source, from);
+        let plain = chunk.plain_ascii();
+        out.put(at, &chunk.bytes(), 0);
+        if left <= plain {
+            return Some(out.byte(at + left, b'"'));
+        }
+        (at, from, left) = (at + plain, from + plain, left - plain);
+        if plain < scan::CHUNK {
+            return write_special(out, at, source, from, from + left);
+        }
     }
-    out.extend_from_slice(&opening);
-    let run = scan::run(source, start, end);
-    put_slice(out, source, start, run.end);
-    let ascii = run.high == 0;
-    let rest_is_ascii = run.end == end || write_escaped(out, source, run.end, end);
-    out.push(b'"');
-    ascii & rest_is_ascii
 }
 
-/// Appends a string of a few bytes and its quotes in one store, if nothing in it is to be escaped.
-#[inline]
-fn write_short<const N: usize>(
-    out: &mut Vec<u8>,
-    opening: [u8; N],
-    source: &[u8],
-    start: usize,
-    end: usize,
-) -> Option<bool> {
-    let length = end - start;
-    let chunk = source.get(start..).and_then(<[u8]>::first_chunk::<16>);
-    let chunk = chunk.filter(|_| N + length < 16)?;
-    let run = scan::run(chunk, 0, length);
-    if run.end != length {
-        return None;
-    }
-    let bits = 8 * length;
-    let text = (u128::from_le_bytes(*chunk) & ((1 << bits) - 1)) | (u128::from(b'"') << bits);
-    let opening = opening.iter().rev().fold(0, |word, byte| (word << 8) | u128::from(*byte));
-    put(out, opening | (text << (8 * N)), N + length + 1);
-    Some(run.high == 0)
-}
-
-/// The rest of a string from its first character on that must be escaped.
-fn write_escaped(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) -> bool {
-    let mut at = start;
-    let mut high = 0;
-    while let Some(byte) = source.get(at).copied().filter(|_| at < end) {
-        escape(out, byte);
-        if source.get(at + 1).is_some_and(|next| is_escaped(*next)) {
-            at += 1;
+/// The rest of a string from its first character on that is escaped or not ASCII.
+#[inline(never)]
+fn write_special(out: &mut Room, at: usize, source: &[u8], start: usize, end: usize) -> Option<usize> {
+    let (mut at, mut from) = (at, start);
+    let mut ascii = true;
+    while let Some(&byte) = source.get(from).filter(|_| from < end) {
+        if let Some(escape) = escape(byte) {
+            at = out.put(at, &escape.text, escape.len);
+            from += 1;
             continue;
         }
-        let run = scan::run(source, at + 1, end);
-        put_slice(out, source, at + 1, run.end);
-        high |= run.high;
-        at = run.end;
+        let chunk = Chunk::at(source, from);
+        let plain = chunk.plain().min(end - from);
+        ascii &= chunk.is_ascii();
+        out.put(at, &chunk.bytes(), 0);
+        (at, from) = (at + plain, from + plain);
     }
-    high == 0
+    let is_text = ascii || is_utf8(source.get(start..end).unwrap_or_default());
+    is_text.then(|| out.byte(at, b'"'))
 }
 
-const fn is_escaped(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+/// What is written for a byte that must be escaped.
+#[derive(Clone, Copy)]
+struct Escape {
+    text: [u8; 8],
+    len: usize,
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// The escape of each byte, empty where it needs none.
+#[expect(clippy::indexing_slicing, reason = "made when the program is compiled, which would fail")]
+static ESCAPES: [Escape; 256] = {
+    let mut escapes = [Escape { text: [0; 8], len: 0 }; 256];
+    let mut byte = 0_u8;
+    while byte <= b'\\' {
+        escapes[byte as usize] = escape_of(byte);
+        byte += 1;
+    }
+    escapes
+};
 
-fn escape(out: &mut Vec<u8>, byte: u8) {
+const fn escape_of(byte: u8) -> Escape {
     let short = match byte {
         b'"' | b'\\' => byte,
+        0x08 => b'b',
+        0x0c => b'f',
         b'\n' => b'n',
         b'\r' => b'r',
         b'\t' => b't',
-        0x08 => b'b',
-        0x0c => b'f',
-        _ => return escape_control(out, byte),
+        0..0x20 => {
+            let digit = byte & 0xf;
+            let low = if digit < 10 { b'0' + digit } else { b'a' - 10 + digit };
+            return Escape { text: [b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), low, 0, 0], len: 6 };
+        }
+        _ => return Escape { text: [0; 8], len: 0 },
     };
-    out.extend_from_slice(&[b'\\', short]);
+    Escape { text: [b'\\', short, 0, 0, 0, 0, 0, 0], len: 2 }
 }
 
-fn escape_control(out: &mut Vec<u8>, byte: u8) {
-    let [high, low] =
-        [byte >> 4, byte & 0xf].map(|digit| HEX.get(usize::from(digit)).copied().unwrap_or(b'0'));
-    out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+#[inline]
+fn escape(byte: u8) -> Option<&'static Escape> {
+    ESCAPES.get(usize::from(byte)).filter(|escape| escape.len > 0)
 }
 
 /// What is wrong with a string.
@@ -210,11 +200,11 @@ fn hex(json: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn written(text: &str) -> (String, bool) {
-        let mut out = Vec::new();
-        let around = format!("<{text}\"more text behind it");
-        let ascii = write_string(&mut out, around.as_bytes(), 1, 1 + text.len());
-        (String::from_utf8(out).unwrap(), ascii)
+    fn written(text: &[u8], behind: &str) -> Option<String> {
+        let (mut out, at) = Room::new(Vec::new(), 0);
+        let around = [b"<", text, behind.as_bytes()].concat();
+        let end = write_string(&mut out, at, &around, 1, text.len())?;
+        String::from_utf8(out.into_vec(end)).ok()
     }
 
     fn read(json: &str) -> Result<(String, usize), (BadString, usize)> {
@@ -227,10 +217,39 @@ mod tests {
     fn strings_are_written_as_serde_json_writes_them_and_read_back() {
         let every: String = (0..0x100).chain([0x2028, 0xd7ff, 0x1_0000]).filter_map(char::from_u32).collect();
         for text in ["", "a", "plain text of some length", "\"\\\n\r\t\u{8}\u{c}\0\u{1f}", "é\"ü", &every] {
-            let (json, ascii) = written(text);
-            assert_eq!(json, serde_json::to_string(text).unwrap());
-            assert_eq!(ascii, text.is_ascii());
-            assert_eq!(read(&json[1..]), Ok((text.to_owned(), json.len() - 1)));
+            for behind in ["", "\"more text behind it", "é and what is not ASCII"] {
+                let json = written(text.as_bytes(), behind).unwrap();
+                assert_eq!(json, serde_json::to_string(text).unwrap());
+                assert_eq!(read(&json[1..]), Ok((text.to_owned(), json.len() - 1)));
+            }
+        }
+    }
+
+    #[test]
+    fn each_character_at_each_place_is_written_as_serde_json_writes_it() {
+        for special in ['a', '"', '\\', '\n', '\u{1}', '\u{7f}', 'é', '€'] {
+            for length in 0..50 {
+                for place in 0..=length {
+                    let mut text = "x".repeat(length);
+                    text.insert(place, special);
+                    let expected = serde_json::to_string(&text).unwrap();
+                    assert_eq!(written(text.as_bytes(), "").as_deref(), Some(&*expected));
+                    assert_eq!(
+                        written(text.as_bytes(), "\"\n and so on, and on").as_deref(),
+                        Some(&*expected)
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_not_written() {
+        for length in 0..40 {
+            let text = [&b"x".repeat(length)[..], b"\xff"].concat();
+            assert_eq!(written(&text, "more"), None);
+            assert_eq!(written(&[&text, &b"y"[..]].concat(), ""), None);
+            assert_eq!(written(&text[..length], "\u{e9}").map(|json| json.len()), Some(length + 2));
         }
     }
 

@@ -6,6 +6,9 @@ pub(super) mod duration;
 pub(super) mod field_mask;
 pub(super) mod timestamp;
 
+use super::decimal;
+use super::room::Room;
+
 const NANOS_PER_SECOND: i32 = 1_000_000_000;
 
 /// Seconds and nanoseconds, as Timestamp and Duration hold them.
@@ -36,22 +39,22 @@ fn take_fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     Some((i32::try_from(number(digits) * scale).ok()?, rest))
 }
 
-/// Appends a point and 3, 6 or 9 digits, or nothing (ProtoJSON, "Timestamp" and "Duration").
-fn write_fraction(out: &mut Vec<u8>, nanos: u32) {
+/// Writes a point and 3, 6 or 9 digits, or nothing (ProtoJSON, "Timestamp" and "Duration").
+fn write_fraction(out: &mut Room, at: usize, nanos: u32) -> usize {
     let (value, width) = match nanos {
-        0 => return,
+        0 => return at,
         _ if nanos.is_multiple_of(1_000_000) => (nanos / 1_000_000, 3),
         _ if nanos.is_multiple_of(1_000) => (nanos / 1_000, 6),
         _ => (nanos, 9),
     };
-    out.push(b'.');
-    write_padded(out, value, width);
+    let at = out.byte(at, b'.');
+    decimal::padded(out, at, value.into(), width)
 }
 
-/// Appends a number with leading zeros; it has at most `width` digits.
-fn write_padded(out: &mut Vec<u8>, value: u32, width: usize) {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(value).as_bytes();
-    out.extend(std::iter::repeat_n(b'0', width.saturating_sub(digits.len())));
-    out.extend_from_slice(digits);
+/// What was written, as tests compare it.
+#[cfg(test)]
+fn text_of(write: impl FnOnce(&mut Room, usize) -> Option<usize>) -> Option<String> {
+    let (mut room, at) = Room::new(Vec::new(), 0);
+    let end = write(&mut room, at)?;
+    String::from_utf8(room.into_vec(end)).ok()
 }

@@ -4,6 +4,8 @@
 //! Nothing here knows of fields or JSON. What comes from outside is never trusted: every read can fail,
 //! none allocates.
 
+#![expect(clippy::inline_always, reason = "cursors stay in registers only where reads are inlined")]
+
 /// How a value is laid out on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WireType {
@@ -59,90 +61,93 @@ const MAX_GROUP_DEPTH: usize = 100;
 /// The most bytes of a varint.
 const MAX_VARINT: usize = 10;
 
-/// A field number and a wire type, as read.
+/// A tag as read: a field number and a wire type, in the bits that they have on the wire. Whether it is
+/// one at all is asked where it belongs to no known field, when its value is stepped over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) number: u32,
-    pub(super) wire_type: WireType,
+pub(super) struct Head(u32);
+
+impl Head {
+    /// The tag of a field number, which has at most 29 bits.
+    pub(super) const fn new(number: u32, wire_type: WireType) -> Self {
+        Self((number << 3) | wire_type as u32)
+    }
+
+    #[inline]
+    pub(super) const fn number(self) -> u32 {
+        self.0 >> 3
+    }
+
+    /// Whether a value of this wire type follows.
+    #[inline]
+    pub(super) const fn is(self, wire_type: WireType) -> bool {
+        self.0 & 7 == wire_type as u32
+    }
 }
 
-/// A place in wire bytes. `wire` begins where the whole input begins and ends where the message at hand
-/// ends, so positions stay comparable between a message and its parents.
+/// What is left to read of a message. It fits two registers, so that it goes from call to call by value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'w> {
-    wire: &'w [u8],
-    pos: usize,
+    rest: &'w [u8],
 }
 
 impl<'w> Cursor<'w> {
     pub(super) const fn new(wire: &'w [u8]) -> Self {
-        Self { wire, pos: 0 }
+        Self { rest: wire }
+    }
+
+    /// What is behind a place.
+    pub(super) fn at(wire: &'w [u8], pos: usize) -> Self {
+        Self { rest: wire.get(pos..).unwrap_or_default() }
     }
 
     #[inline]
     pub(super) const fn at_end(&self) -> bool {
-        self.pos >= self.wire.len()
+        self.rest.is_empty()
     }
 
+    /// The place in the input that this is a part of.
     #[inline]
-    pub(super) const fn pos(&self) -> usize {
-        self.pos
-    }
-
-    /// The same message from another place.
-    #[inline]
-    pub(super) const fn at(&self, pos: usize) -> Self {
-        Self { wire: self.wire, pos }
+    pub(super) fn pos(&self, wire: &[u8]) -> usize {
+        self.rest.as_ptr().addr().wrapping_sub(wire.as_ptr().addr())
     }
 
     /// The bytes from here to another place of the same message.
     pub(super) fn until(&self, end: Self) -> &'w [u8] {
-        self.wire.get(self.pos..end.pos).unwrap_or_default()
+        self.rest.get(..self.rest.len().saturating_sub(end.rest.len())).unwrap_or_default()
     }
 
     /// The bytes from here to the end of the message.
     #[inline]
-    pub(super) fn rest(&self) -> &'w [u8] {
-        self.wire.get(self.pos..).unwrap_or_default()
+    pub(super) const fn rest(&self) -> &'w [u8] {
+        self.rest
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn varint(&mut self) -> Result<u64, Broken> {
-        match self.wire.get(self.pos) {
-            Some(&byte) if byte < 0x80 => {
-                self.pos += 1;
-                Ok(u64::from(byte))
+        match *self.rest {
+            [byte, ref rest @ ..] if byte < 0x80 => {
+                self.rest = rest;
+                Ok(byte.into())
             }
-            _ => self.long_varint(),
+            [low, high, ref rest @ ..] if high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(low & 0x7f) | (u64::from(high) << 7))
+            }
+            _ => {
+                let (value, rest) = long_varint(self.rest)?;
+                self.rest = rest;
+                Ok(value)
+            }
         }
     }
 
-    fn long_varint(&mut self) -> Result<u64, Broken> {
-        let mut value = 0;
-        for (index, &byte) in self.rest().iter().take(MAX_VARINT).enumerate() {
-            if index == MAX_VARINT - 1 && byte > 1 {
-                return Err(Broken::Overlong);
-            }
-            value |= u64::from(byte & 0x7f) << (7 * index);
-            if byte < 0x80 {
-                self.pos += index + 1;
-                return Ok(value);
-            }
-        }
-        Err(Broken::Truncated)
-    }
-
-    #[inline]
+    #[inline(always)]
     pub(super) fn head(&mut self) -> Result<Head, Broken> {
-        let tag = u32::try_from(self.varint()?).map_err(|_| Broken::Tag)?;
-        match (tag >> 3, WireType::from_bits(tag)) {
-            (1.., Some(wire_type)) => Ok(Head { number: tag >> 3, wire_type }),
-            _ => Err(Broken::Tag),
-        }
+        u32::try_from(self.varint()?).map(Head).map_err(|_| Broken::Tag)
     }
 
     /// Steps over the next tag when it is this one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn follows(&mut self, head: Head) -> bool {
         let mut ahead = *self;
         let same = ahead.head() == Ok(head);
@@ -162,62 +167,93 @@ impl<'w> Cursor<'w> {
         self.chunk()
     }
 
-    #[inline]
+    #[inline(always)]
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], Broken> {
-        let chunk = self.rest().first_chunk().ok_or(Broken::Truncated)?;
-        self.pos += N;
+        let (chunk, rest) = self.rest.split_first_chunk().ok_or(Broken::Truncated)?;
+        self.rest = rest;
         Ok(*chunk)
     }
 
     /// What is behind a length, as a message of its own; this cursor steps over it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn delimited(&mut self) -> Result<Self, Broken> {
-        let length = self.varint()?;
-        let end = usize::try_from(length).ok().and_then(|length| self.pos.checked_add(length));
-        let wire = end.and_then(|end| self.wire.get(..end)).ok_or(Broken::Truncated)?;
-        let inner = Self { wire, pos: self.pos };
-        self.pos = wire.len();
-        Ok(inner)
+        let length = usize::try_from(self.varint()?).map_err(|_| Broken::Truncated)?;
+        let (inner, rest) = self.rest.split_at_checked(length).ok_or(Broken::Truncated)?;
+        self.rest = rest;
+        Ok(Self { rest: inner })
     }
 
     /// What is between the group's start, which was read, and its end; this cursor steps over both.
     pub(super) fn group(&mut self, number: u32) -> Result<Self, Broken> {
-        let start = self.pos;
+        let start = *self;
         let end = self.skip_group(number, 0)?;
-        Ok(Self { wire: self.wire.get(..end).unwrap_or_default(), pos: start })
+        Ok(Self { rest: start.until(end) })
     }
 
-    /// Steps over the value whose tag was read.
-    pub(super) fn skip(&mut self, head: Head) -> Result<(), Broken> {
-        self.skip_nested(head, 0)
+    /// The place behind the value whose tag was read.
+    pub(super) fn behind(mut self, head: Head) -> Result<Self, Broken> {
+        self.skip_nested(head, 0).map(|()| self)
     }
 
     fn skip_nested(&mut self, head: Head, depth: usize) -> Result<(), Broken> {
-        match head.wire_type {
-            WireType::Varint => self.varint().map(drop),
-            WireType::Fixed64 => self.fixed64().map(drop),
-            WireType::Fixed32 => self.fixed32().map(drop),
-            WireType::Length => self.delimited().map(drop),
-            WireType::GroupStart => self.skip_group(head.number, depth).map(drop),
-            WireType::GroupEnd => Err(Broken::Group),
+        match WireType::from_bits(head.0).filter(|_| head.number() > 0) {
+            Some(WireType::Varint) => self.varint().map(drop),
+            Some(WireType::Fixed64) => self.fixed64().map(drop),
+            Some(WireType::Fixed32) => self.fixed32().map(drop),
+            Some(WireType::Length) => self.delimited().map(drop),
+            Some(WireType::GroupStart) => self.skip_group(head.number(), depth).map(drop),
+            Some(WireType::GroupEnd) => Err(Broken::Group),
+            None => Err(Broken::Tag),
         }
     }
 
     /// Steps over a group and gives the place of its end tag.
-    fn skip_group(&mut self, number: u32, depth: usize) -> Result<usize, Broken> {
+    fn skip_group(&mut self, number: u32, depth: usize) -> Result<Self, Broken> {
         if depth >= MAX_GROUP_DEPTH {
             return Err(Broken::Depth);
         }
         while !self.at_end() {
-            let end = self.pos;
+            let end = *self;
             let head = self.head()?;
-            if head == (Head { number, wire_type: WireType::GroupEnd }) {
+            if head == Head::new(number, WireType::GroupEnd) {
                 return Ok(end);
             }
             self.skip_nested(head, depth + 1)?;
         }
         Err(Broken::Truncated)
     }
+}
+
+/// A varint of any length, and what is behind it.
+#[expect(clippy::unreadable_literal, reason = "masks read best as runs of digits")]
+fn long_varint(bytes: &[u8]) -> Result<(u64, &[u8]), Broken> {
+    let word = bytes.first_chunk().map_or(0x8080808080808080, |chunk| u64::from_le_bytes(*chunk));
+    let ends = !word & 0x8080808080808080;
+    if ends == 0 {
+        return longest_varint(bytes);
+    }
+    // Eight groups of seven bits to one of 56, by doubling.
+    let groups = word & (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;
+    let groups = (groups & 0x007f007f007f007f) | ((groups & 0x7f007f007f007f00) >> 1);
+    let groups = (groups & 0x00003fff00003fff) | ((groups & 0x3fff00003fff0000) >> 2);
+    let value = (groups & 0x000000000fffffff) | ((groups & 0x0fffffff00000000) >> 4);
+    let len = (ends.trailing_zeros() / 8 + 1) as usize;
+    Ok((value, bytes.get(len..).unwrap_or_default()))
+}
+
+/// A varint byte by byte: one of more than eight bytes, or near the end of the input.
+fn longest_varint(bytes: &[u8]) -> Result<(u64, &[u8]), Broken> {
+    let mut value = 0;
+    for (index, &byte) in bytes.iter().take(MAX_VARINT).enumerate() {
+        if index == MAX_VARINT - 1 && byte > 1 {
+            return Err(Broken::Overlong);
+        }
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte < 0x80 {
+            return Ok((value, bytes.get(index + 1..).unwrap_or_default()));
+        }
+    }
+    Err(Broken::Truncated)
 }
 
 /// An encoded tag, ready to be put in front of a value.
@@ -314,45 +350,6 @@ pub(super) fn put_slice(out: &mut Vec<u8>, source: &[u8], start: usize, end: usi
         }
         _ => out.extend_from_slice(source.get(start..end).unwrap_or_default()),
     }
-}
-
-/// Up to 16 bytes as one word, to be put together with others before they are stored.
-#[inline]
-pub(super) fn word_of(bytes: &[u8]) -> Option<u128> {
-    let shift = |len: usize| 8 * (bytes.len() - len);
-    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) if bytes.len() <= 16 => {
-            Some(u128::from(u64::from_le_bytes(*first)) | (u128::from(u64::from_le_bytes(*last)) << shift(8)))
-        }
-        (None, None) => Some(match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            (Some(first), Some(last)) => {
-                u128::from(u32::from_le_bytes(*first)) | (u128::from(u32::from_le_bytes(*last)) << shift(4))
-            }
-            _ => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u128::from(*byte)),
-        }),
-        _ => None,
-    }
-}
-
-/// Appends a few bytes in one store.
-#[inline]
-pub(super) fn put_short(out: &mut Vec<u8>, bytes: &[u8]) {
-    match word_of(bytes) {
-        Some(word) => put(out, word, bytes.len()),
-        None => out.extend_from_slice(bytes),
-    }
-}
-
-/// Appends a few bytes between quotes in one store.
-#[inline]
-pub(super) fn put_quoted(out: &mut Vec<u8>, bytes: &[u8]) {
-    let quote = u128::from(b'"');
-    if let Some(word) = word_of(bytes).filter(|_| bytes.len() <= 14) {
-        return put(out, quote | (word << 8) | (quote << (8 * bytes.len() + 8)), bytes.len() + 2);
-    }
-    out.push(b'"');
-    out.extend_from_slice(bytes);
-    out.push(b'"');
 }
 
 /// Appends a tag, a length and `source[start..end]`: most are short enough for one store.

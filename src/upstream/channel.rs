@@ -252,3 +252,6 @@ fn candidates(members: &[Member], may: impl Fn(&Arc<Endpoint>) -> bool) -> Vec<C
     };
     members.iter().enumerate().filter_map(candidate).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,8 @@ pub struct Connection {
     /// Heads and bodies that have arrived: what tells an answer from a sign of life.
     answers: AtomicU64,
     silent: AtomicBool,
+    /// Whether a call has paid for its failure.
+    blamed: AtomicBool,
     abandoned: Mutex<Abandoned>,
     driver: AtomicWaker,
     freed: Arc<Notify>,
@@ -82,6 +84,7 @@ impl Connection {
             in_flight: AtomicUsize::new(0),
             answers: AtomicU64::new(0),
             silent: AtomicBool::new(false),
+            blamed: AtomicBool::new(false),
             abandoned: Mutex::new(Abandoned { streams: VecDeque::new(), ended: false }),
             driver: AtomicWaker::new(),
             freed,
@@ -119,6 +122,11 @@ impl Connection {
     /// Whether the peer owes an answer and has not shown any life for long.
     pub fn is_silent(&self) -> bool {
         self.silent.load(Ordering::Relaxed)
+    }
+
+    /// Whether a call is the first to pay for the failure of this connection.
+    pub fn takes_blame(&self) -> bool {
+        !self.blamed.swap(true, Ordering::Relaxed)
     }
 
     /// Waits until it is silent.

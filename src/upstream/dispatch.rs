@@ -71,17 +71,19 @@ async fn send(channel: Arc<Channel>, call: Call) -> Result<Reply, Status> {
             // What a server said tells more than that nobody is left to ask.
             Err(status) => return Err(refusal.unwrap_or(status)),
         };
-        let endpoint = seat.endpoint.clone();
+        let (endpoint, connection) = (seat.endpoint.clone(), seat.slot.connection().clone());
         request.attempt.tried.add(endpoint.number());
         let patience = Patience {
             per_attempt: request.attempt.time,
             leaves_silence: request.attempt.may_leave && channel.is_ready_beside(&endpoint),
         };
-        let failure = match grpc::send(seat, &request, &outgoing, patience).await {
+        let mut failure = match grpc::send(seat, &request, &outgoing, patience).await {
             Ok(answer) => return Ok(answer.into_reply(&request)),
             Err(failure) => failure,
         };
         endpoint.note(failure.counts());
+        failure.status.is_paid =
+            failure.of_connection && request.attempt.tried.is_shared() && !connection.takes_blame();
         let unseen = failure.cause == Cause::Unprocessed && outgoing.can_repeat();
         if !unseen || transparent == TRANSPARENT {
             return Err(failure.status);

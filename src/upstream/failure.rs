@@ -1,13 +1,14 @@
 //! What goes wrong between the pool and an upstream, as a status that names its reason.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use h2::Reason;
 use http::HeaderValue;
 use http::header::RETRY_AFTER;
 
 use crate::rpc::envelope::EnvelopeError;
-use crate::rpc::{Again, Code, Origin, Status};
+use crate::rpc::{Again, Code, CompressionError, Origin, Status};
 
 /// The reason of an answer with an HTTP status that is none of gRPC's.
 pub const HTTP_STATUS: &str = "UPSTREAM_HTTP_STATUS";
@@ -21,6 +22,8 @@ pub struct Failure {
     /// What the client is told when the call is not sent again.
     pub status: Status,
     pub cause: Cause,
+    /// Whether the connection failed, and with it all calls that were on it.
+    pub of_connection: bool,
 }
 
 /// Who ended an attempt.
@@ -38,12 +41,14 @@ impl Failure {
     /// The failure of a stream that was open.
     pub fn of(error: &h2::Error) -> Self {
         let cause = if is_unprocessed(error) { Cause::Unprocessed } else { Cause::Answered };
-        Self { status: status(error), cause }
+        let of_connection = error.is_io() || error.is_go_away();
+        Self { status: status(error), cause, of_connection }
     }
 
     /// A connection took no stream, with or without a reason: nothing was sent.
     pub fn not_sent(error: Option<&h2::Error>) -> Self {
-        let unprocessed = |status| Self { status, cause: Cause::Unprocessed };
+        let unprocessed =
+            |status| Self { cause: Cause::Unprocessed, of_connection: true, ..Self::from(status) };
         match error {
             None => unprocessed(unavailable("UPSTREAM_CONNECTION_LOST", "the connection was closed")),
             Some(error) if error.is_io() || error.is_go_away() => unprocessed(status(error)),
@@ -64,7 +69,8 @@ impl Failure {
 
     /// The upstream has fallen silent, while others have not.
     pub fn silent() -> Self {
-        Self::left(unavailable("UPSTREAM_SILENT", "the upstream does not respond"))
+        let status = unavailable("UPSTREAM_SILENT", "the upstream does not respond");
+        Self { of_connection: true, ..Self::left(status) }
     }
 
     /// The time for one attempt is over.
@@ -73,13 +79,13 @@ impl Failure {
     }
 
     const fn left(status: Status) -> Self {
-        Self { status: status.with_again(Again::Left), cause: Cause::Left }
+        Self { status: status.with_again(Again::Left), cause: Cause::Left, of_connection: false }
     }
 }
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Self { status, cause: Cause::Answered }
+        Self { status, cause: Cause::Answered, of_connection: false }
     }
 }
 
@@ -127,19 +133,34 @@ pub fn status(error: &h2::Error) -> Status {
 /// A sequence of messages that is none.
 pub fn envelope(error: &EnvelopeError) -> Status {
     match error {
-        EnvelopeError::TooLarge { .. } => Status::new(
-            Code::ResourceExhausted,
-            Origin::Upstream,
-            "UPSTREAM_MESSAGE_TOO_LARGE",
-            format!("the upstream sent what may not pass: {error}"),
-        )
-        // 429 would tell the client to come back for it.
-        .with_http_status(502),
+        EnvelopeError::TooLarge { .. } => too_large(error),
         EnvelopeError::Flag(_) | EnvelopeError::Truncated => Status::bad_upstream(
             "UPSTREAM_BAD_FRAMING",
             format!("the upstream sent no valid messages: {error}"),
         ),
     }
+}
+
+/// A compressed message that is none, or holds too much.
+pub fn compression(error: &CompressionError) -> Status {
+    match error {
+        CompressionError::TooLarge { .. } => too_large(error),
+        CompressionError::Corrupt => Status::bad_upstream(
+            "UPSTREAM_BAD_COMPRESSION",
+            format!("the upstream sent what cannot be read: {error}"),
+        ),
+    }
+}
+
+fn too_large(error: &impl fmt::Display) -> Status {
+    Status::new(
+        Code::ResourceExhausted,
+        Origin::Upstream,
+        "UPSTREAM_MESSAGE_TOO_LARGE",
+        format!("the upstream sent what may not pass: {error}"),
+    )
+    // 429 would tell the client to come back for it.
+    .with_http_status(502)
 }
 
 /// No endpoint can be reached.

@@ -77,6 +77,8 @@ pub struct Timers {
     pub keepalive: Duration,
     /// A PING that is not answered within this ends the connection.
     pub ping: Duration,
+    /// How long a health service may take to say the first time how it is.
+    pub health: Duration,
     /// How often the addresses of a name are looked up again.
     pub resolve: Duration,
     /// The age at which a connection is replaced, ±10 %.
@@ -90,6 +92,7 @@ impl Default for Timers {
             silence: Duration::from_secs(1),
             keepalive: Duration::from_secs(300),
             ping: Duration::from_secs(10),
+            health: Duration::from_secs(5),
             resolve: Duration::from_secs(30),
             max_age: Duration::from_secs(1800),
         }

@@ -115,6 +115,13 @@ def websocket_token(browser, site, version):
     site.logged(protocol="websocket", rpc_method="transom.demo.v1.Ticker.Watch", status=401)
 
 
+def websocket_token_in_a_cookie(browser, site, version):
+    path = "/guarded/ticker?count=1&interval=0s"
+    for token, code in [(site.token(), 1000), (site.token(lifetime=-600), 1006), ("", 1006)]:
+        browser.call("remember", "session", token)
+        closed(browser.call("socket", path, [], []), code)
+
+
 def websocket_wrong_origin(browser, site, version):
     # Another host is another origin, though the same gateway answers.
     browser.open(site.url("/v1/shelves/2", host="127.0.0.1"))
@@ -186,6 +193,21 @@ def eventsource_survives_a_restart(browser, site, version):
     browser.call("silence", "restart")
     # Once for each try that the old gateway, about to end, still answered.
     assert types(told).count("open") >= 2, told
+
+
+def eventsource_resumes_after_a_restart(browser, site, version):
+    """By Last-Event-ID, which the browser sends by itself: no gap, and no repetition."""
+    browser.call("listen", "resumed", "/resumed/ticker?interval=0.05s", "sale")
+    browser.call("heard", "resumed", "sale", 3)
+    site.stop()
+    site.start()
+    before = types(browser.call("heard", "resumed", "open", 2)).count("sale")
+    told = browser.call("heard", "resumed", "sale", before + 3)
+    browser.call("silence", "resumed")
+    sales = [event for event in told["events"] if event["type"] == "sale"]
+    numbers = [json.loads(event["data"])["cursor"] for event in sales]
+    assert numbers == [str(number) for number in range(1, len(sales) + 1)], numbers
+    assert [event["id"] for event in sales] == numbers, sales
 
 
 # fetch

@@ -46,6 +46,13 @@ jwks = "file:jwks.json"
 selector = "transom.demo.v1.Ticker.Watch"
 get = "/guarded/ticker"
 auth = "issuer"
+websocket = {{ cookie = "session" }}
+
+[[routes]]
+selector = "transom.demo.v1.Ticker.Watch"
+get = "/resumed/ticker"
+resume = {{ response_field = "cursor", request_field = "after" }}
+sse = {{ event = "sale" }}
 """
 
 

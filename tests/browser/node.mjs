@@ -14,9 +14,12 @@ const { EventSource } = packages('eventsource');
 
 /** A page is where it was loaded from; a socket says so, as a browser's does. */
 globalThis.location = new URL('about:blank');
+globalThis.document = { cookie: '' };
 globalThis.WebSocket = class extends WebSocket {
   constructor(url, protocols) {
-    super(url, protocols, { origin: location.origin, perMessageDeflate: false });
+    const [cookie] = document.cookie.split(';');
+    const headers = cookie ? { cookie } : {};
+    super(url, protocols, { origin: location.origin, headers, perMessageDeflate: false });
     // The refusal of a handshake; `close` follows with 1006, and that is all a page would see.
     this.on('error', () => {});
   }

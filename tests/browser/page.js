@@ -115,6 +115,11 @@ async function pieces(url, options = {}, abortAfter = Infinity) {
   return told;
 }
 
+/** Sets a cookie of this origin; an empty one is forgotten. */
+function remember(name, value) {
+  document.cookie = `${name}=${value}; path=/; secure${value ? '' : '; max-age=0'}`;
+}
+
 /** The protocol that the browser used for a resource of this page: `h2` or `http/1.1`. */
 function spokenFor(path) {
   const entries = performance.getEntriesByType('resource').filter(({ name }) => name.includes(path));

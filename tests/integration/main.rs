@@ -13,10 +13,14 @@
 mod support;
 
 mod auth;
+mod cancellation;
+mod chaos;
 mod check;
+mod compression;
 mod cors;
 mod errors;
 mod events;
+mod faults;
 mod forms;
 mod grpc;
 mod hostile;
@@ -31,6 +35,7 @@ mod reload;
 mod rest;
 mod resilience;
 mod resume;
+mod restarts;
 mod routing;
 mod streams;
 mod uploads;

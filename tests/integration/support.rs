@@ -3,7 +3,11 @@
 pub mod calls;
 pub mod client;
 pub mod events;
+pub mod feed;
+pub mod fleet;
 pub mod gateway;
+pub mod load;
+pub mod proxy;
 pub mod raw;
 pub mod reflecting;
 pub mod script;

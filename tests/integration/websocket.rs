@@ -223,6 +223,32 @@ async fn a_token_among_the_subprotocols_reaches_the_upstream() {
 }
 
 #[tokio::test]
+async fn a_cookie_is_a_token_for_pages_that_may_connect() {
+    let more = "websocket = { cookie = \"session\", origins = [\"https://app.example\"] }";
+    let (upstream, gateway) = scripted(more, |_| items(&[])).await;
+    let own = format!("http://{}", gateway.public);
+    let cookie = ("cookie", "x=1; session=a.b.c");
+    let cases: [(&[(&str, &str)], &str); 4] = [
+        (&[cookie, ("origin", &own)], "Bearer a.b.c"),
+        (&[cookie, ("origin", "https://app.example")], "Bearer a.b.c"),
+        // Whoever sends no origin is no page, and has other ways.
+        (&[cookie], ""),
+        (&[cookie, ("origin", &own), ("authorization", "Bearer other")], "Bearer other"),
+    ];
+    for version in VERSIONS {
+        for (headers, token) in cases {
+            let call = upstream.calls().len();
+            let _held = open(gateway.public, version, "/v1/items/1/changes", headers).await;
+            let seen = upstream.call(call).await;
+            assert_eq!((seen.header("authorization"), seen.header("cookie")), (token, ""), "{headers:?}");
+        }
+        let foreign = [cookie, ("origin", "https://evil.example")];
+        let refused = connect(gateway.public, version, "/v1/items/1/changes", &foreign).await;
+        assert_eq!(refused.err().map(|status| status.as_u16()), Some(403));
+    }
+}
+
+#[tokio::test]
 async fn the_query_may_choose_the_method_of_the_rule() {
     let (upstream, gateway) = behind(Script::unary(wire(&item("n")))).await;
     // GET comes first.

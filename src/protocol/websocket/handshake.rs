@@ -2,7 +2,7 @@
 //! it, and the token that browsers can only put among the subprotocols.
 
 use http::header::{
-    self, AUTHORIZATION, CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
+    self, AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::request::Parts as Head;
@@ -67,6 +67,31 @@ pub fn take_token(headers: &mut HeaderMap) {
     if let Ok(rest) = HeaderValue::try_from(offered.join(", ")) {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, rest);
     }
+}
+
+/// Takes the token out of the cookie that the route names, where no other token is there.
+///
+/// A page sends its visitor's cookies with any socket that it opens. So a cookie counts only in a request
+/// that says its origin, which [`admit_origin`] then holds against those that may connect; of two cookies
+/// of the name neither counts, as a neighbouring host may have set one.
+pub fn take_cookie(headers: &mut HeaderMap, target: &Target) {
+    let Some(name) = &target.policy.websocket.cookie else { return };
+    if headers.contains_key(AUTHORIZATION) || !headers.contains_key(ORIGIN) {
+        return;
+    }
+    let Some(token) = only_cookie(headers, name) else { return };
+    if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {token}")) {
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+}
+
+/// The value of the only cookie of a name (RFC 6265 §5.4; over HTTP/2 there may be a header for each).
+fn only_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(cookie, _)| *cookie == name).map(|(_, value)| value);
+    values.next().filter(|value| values.next().is_none() && !value.is_empty())
 }
 
 /// Refuses pages of strangers: cookies go with a WebSocket from any page, and no CORS stands before it

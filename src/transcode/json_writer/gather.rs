@@ -23,7 +23,12 @@ struct Choice {
 }
 
 impl<'c, 'w> Writer<'c, 'w> {
-    pub(super) fn gathered_members(&mut self, plan: &'c MessagePlan, parts: &[Cursor<'w>]) -> Outcome {
+    pub(super) fn gathered_members(
+        &mut self,
+        plan: &'c MessagePlan,
+        parts: &[Cursor<'w>],
+        mut at: usize,
+    ) -> Outcome {
         let mut records = self.records(plan, parts)?;
         records.sort_unstable();
         let mut next = 0;
@@ -31,7 +36,7 @@ impl<'c, 'w> Writer<'c, 'w> {
             let Some(Record { index, .. }) = group.first().copied() else { continue };
             let index = index as usize;
             let Some(field) = plan.fields.get(index) else { continue };
-            self.defaults(plan, next, index);
+            at = self.defaults(plan, next..index, at);
             next = index + 1;
             if self.are_hidden(field, group)? {
                 continue;
@@ -40,22 +45,21 @@ impl<'c, 'w> Writer<'c, 'w> {
             if !self.select(index) {
                 continue;
             }
-            let before = self.out.len();
-            self.label(field);
-            let value = self.gathered_field(field, group);
-            self.within(value, || Segment::Field(field.json_name.clone()))?;
-            self.take_back(field, before);
+            let before = at;
+            at = self.label(field, at);
+            let value = self.gathered_field(field, group, at);
+            at = self.within(value, || Segment::Field(field.json_name.clone()))?;
+            at = self.taken_back(field, before, at);
             self.selection = outer;
         }
-        self.defaults(plan, next, plan.fields.len());
-        Ok(())
+        Ok(self.defaults(plan, next..plan.fields.len(), at))
     }
 
     /// Whether the values make none: of a singular field the last counts, of a list all.
     fn are_hidden(&self, field: &FieldPlan, group: &[Record]) -> Outcome<bool> {
         let counting = if field.shape == Shape::Singular { group.len().saturating_sub(1) } else { 0 };
         for record in group.get(counting..).unwrap_or_default() {
-            let mut cursor = Cursor::new(self.whole).at(record.start as usize);
+            let mut cursor = Cursor::at(self.whole, record.start as usize);
             let head = cursor.head()?;
             if !self.is_hidden(field, head, cursor) {
                 return Ok(false);
@@ -71,14 +75,14 @@ impl<'c, 'w> Writer<'c, 'w> {
         for part in parts {
             let mut cursor = *part;
             while !cursor.at_end() {
-                let place = cursor.pos();
+                let place = cursor.pos(self.whole);
                 let head = cursor.head()?;
-                if let Some((index, field)) = self.find(plan, head, cursor) {
+                if let Some((index, field)) = self.find(plan, head, 0, cursor) {
                     let record = self.record(index, place)?;
                     records.push(record);
                     choose(&mut choices, field, record);
                 }
-                cursor.skip(head)?;
+                cursor = cursor.behind(head)?;
             }
         }
         records.retain(|record| {
@@ -96,51 +100,56 @@ impl<'c, 'w> Writer<'c, 'w> {
         }
     }
 
-    fn gathered_field(&mut self, field: &'c FieldPlan, records: &[Record]) -> Outcome {
+    fn gathered_field(&mut self, field: &'c FieldPlan, records: &[Record], at: usize) -> Outcome {
         match field.shape {
             Shape::Singular if !field.kind.is_message() => match records.last() {
-                Some(record) => self.scalar(field, &mut self.behind_tag(*record)?),
-                None => Ok(()),
+                Some(record) => Ok(self.scalar(field, self.behind_tag(*record)?, at)?.1),
+                None => Ok(at),
             },
             Shape::Singular => {
                 let parts = self.contents(field, records)?;
-                self.message(field, &parts)
+                self.message(field, &parts, at)
             }
-            Shape::Repeated | Shape::Packed => self.gathered_list(field, records),
+            Shape::Repeated | Shape::Packed => self.gathered_list(field, records, at),
             Shape::Map => {
                 let fields = self.entry_fields(field)?;
                 let contents = self.contents(field, records)?;
-                self.gathered_map(fields, &contents)
+                self.gathered_map(fields, &contents, at)
             }
         }
     }
 
-    fn gathered_list(&mut self, field: &'c FieldPlan, records: &[Record]) -> Outcome {
+    fn gathered_list(&mut self, field: &'c FieldPlan, records: &[Record], start: usize) -> Outcome {
         self.enter()?;
-        let start = self.out.len();
+        let mut at = start;
         for (index, record) in records.iter().enumerate() {
-            let mut cursor = Cursor::new(self.whole).at(record.start as usize);
+            let mut cursor = Cursor::at(self.whole, record.start as usize);
             let head = cursor.head()?;
-            let elements = self.elements(field, head, &mut cursor);
-            self.within(elements, || Segment::Index(index))?;
+            let elements = self.elements(field, head, cursor, at);
+            (_, at) = self.within(elements, || Segment::Index(index))?;
         }
-        self.leave(start, *b"[]");
-        Ok(())
+        Ok(self.leave(start, at, *b"[]"))
     }
 
     fn contents(&self, field: &FieldPlan, records: &[Record]) -> Outcome<Vec<Cursor<'w>>> {
-        records.iter().map(|record| content(field, &mut self.behind_tag(*record)?)).collect()
+        records.iter().map(|record| Ok(content(field, self.behind_tag(*record)?)?.0)).collect()
     }
 
     fn behind_tag(&self, record: Record) -> Outcome<Cursor<'w>> {
-        let mut cursor = Cursor::new(self.whole).at(record.start as usize);
+        let mut cursor = Cursor::at(self.whole, record.start as usize);
         cursor.head()?;
         Ok(cursor)
     }
 
     /// The value of one field alone, or what stands for its absence: for a field with presence `null`,
     /// unless its type is an object in JSON, which is then empty.
-    pub(super) fn single_field(&mut self, plan: &'c MessagePlan, number: u32, wire: Cursor<'w>) -> Outcome {
+    pub(super) fn single_field(
+        &mut self,
+        plan: &'c MessagePlan,
+        number: u32,
+        wire: Cursor<'w>,
+        at: usize,
+    ) -> Outcome {
         let Some(index) = plan.index_by_number(number) else {
             return self.fail(format!("{} has no field {number}", plan.name));
         };
@@ -148,15 +157,14 @@ impl<'c, 'w> Writer<'c, 'w> {
         let mut records = self.records(plan, &[wire])?;
         records.retain(|record| record.index as usize == index);
         if !records.is_empty() {
-            let value = self.gathered_field(field, &records);
+            let value = self.gathered_field(field, &records, at);
             return self.within(value, || Segment::Field(field.json_name.clone()));
         }
-        if field.has_no_presence() || field.kind.is_message() {
-            self.default_value(field);
+        Ok(if field.has_no_presence() || field.kind.is_message() {
+            self.default_value(field, at)
         } else {
-            self.out.extend_from_slice(b"null");
-        }
-        Ok(())
+            self.out.fixed(at, b"null")
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Fault, Outcome, Writer, content};
+use super::{Behind, Fault, Outcome, Writer, content};
 use crate::transcode::distinct::{Span, are_distinct};
 use crate::transcode::plan::{FieldPlan, Kind, MessagePlan};
 use crate::transcode::problem::Segment;
@@ -36,22 +36,29 @@ pub(super) struct EntryFields<'c> {
 
 impl<'c, 'w> Writer<'c, 'w> {
     /// A map, of which all entries follow each other.
-    pub(super) fn map(&mut self, field: &'c FieldPlan, head: Head, cursor: &mut Cursor<'w>) -> Outcome {
+    pub(super) fn map(
+        &mut self,
+        field: &'c FieldPlan,
+        head: Head,
+        mut cursor: Cursor<'w>,
+        start: usize,
+    ) -> Outcome<Behind<'w>> {
         let fields = self.entry_fields(field)?;
         self.enter()?;
-        let start = self.out.len();
+        let mut at = start;
         let first_key = self.keys.len();
         loop {
-            let content = cursor.delimited()?;
-            self.entry(fields, content)?;
+            at = self.entry(fields, cursor.delimited()?, at)?;
             if !cursor.follows(head) {
                 break;
             }
         }
-        let distinct = are_distinct(&self.out, self.keys.get(first_key..).unwrap_or_default());
+        let keys = self.keys.get(first_key..).unwrap_or_default();
+        if !are_distinct(self.out.written(0, at), keys) {
+            return Err(Fault::Disorder);
+        }
         self.keys.truncate(first_key);
-        self.leave(start, *b"{}");
-        if distinct { Ok(()) } else { Err(Fault::Disorder) }
+        Ok((cursor, self.leave(start, at, *b"{}")))
     }
 
     pub(super) fn entry_fields(&mut self, field: &FieldPlan) -> Outcome<EntryFields<'c>> {
@@ -63,7 +70,12 @@ impl<'c, 'w> Writer<'c, 'w> {
     }
 
     /// A map of which some keys may come twice: the last one wins.
-    pub(super) fn gathered_map(&mut self, fields: EntryFields<'c>, contents: &[Cursor<'w>]) -> Outcome {
+    pub(super) fn gathered_map(
+        &mut self,
+        fields: EntryFields<'c>,
+        contents: &[Cursor<'w>],
+        start: usize,
+    ) -> Outcome {
         let mut last = HashMap::with_capacity(contents.len());
         let mut keys = Vec::with_capacity(contents.len());
         for (position, content) in contents.iter().enumerate() {
@@ -75,32 +87,29 @@ impl<'c, 'w> Writer<'c, 'w> {
             keys.push(key);
         }
         self.enter()?;
-        let start = self.out.len();
+        let mut at = start;
         let first_key = self.keys.len();
         for (position, (key, content)) in keys.iter().zip(contents).enumerate() {
             if last.get(key) == Some(&position) {
-                self.entry(fields, *content)?;
+                at = self.entry(fields, *content, at)?;
             }
         }
         self.keys.truncate(first_key);
-        self.leave(start, *b"{}");
-        Ok(())
+        Ok(self.leave(start, at, *b"{}"))
     }
 
-    fn entry(&mut self, fields: EntryFields<'c>, content: Cursor<'w>) -> Outcome {
+    fn entry(&mut self, fields: EntryFields<'c>, content: Cursor<'w>, at: usize) -> Outcome {
         let entry = self.read_entry(fields, content)?;
         if entry.is_unknown() {
-            return Ok(());
+            return Ok(at);
         }
-        self.out.push(b',');
-        let key_start = self.out.len();
-        self.key(fields.key, entry.key)?;
-        self.keys.push(Span::new(key_start, self.out.len()));
-        self.out.push(b':');
-        let key = self.out.len() - 1;
-        let value = self.entry_value(fields.value, &entry);
+        let start = self.out.byte(at, b',');
+        let end = self.key(fields.key, entry.key, start)?;
+        self.keys.push(Span::new(start, end));
+        let at = self.out.byte(end, b':');
+        let value = self.entry_value(fields.value, &entry, at);
         if value.is_err() {
-            let segment = self.key_segment(key_start, key);
+            let segment = self.key_segment(start, end);
             self.report.push(segment);
         }
         value
@@ -111,7 +120,7 @@ impl<'c, 'w> Writer<'c, 'w> {
         while !content.at_end() {
             let head = content.head()?;
             let place = content;
-            content.skip(head)?;
+            content = content.behind(head)?;
             if head == fields.key.head {
                 entry.key = Some(place);
             } else if head == fields.value.head {
@@ -126,33 +135,28 @@ impl<'c, 'w> Writer<'c, 'w> {
         Ok(entry)
     }
 
-    fn key(&mut self, field: &FieldPlan, key: Option<Cursor<'w>>) -> Outcome {
-        let start = self.out.len();
-        match key {
-            Some(mut key) => self.scalar(field, &mut key)?,
-            None => self.default_value(field),
-        }
-        if self.out.get(start) != Some(&b'"') {
-            self.out.insert(start, b'"');
-            self.out.push(b'"');
-        }
-        Ok(())
+    /// A key is a string, whatever its type.
+    fn key(&mut self, field: &FieldPlan, key: Option<Cursor<'w>>, start: usize) -> Outcome {
+        let bare = field.kind != Kind::String && (self.options.int64_as_number || !field.kind.is_long());
+        let at = if bare { self.out.byte(start, b'"') } else { start };
+        let at = match key {
+            Some(key) => self.scalar(field, key, at)?.1,
+            None => self.default_value(field, at),
+        };
+        Ok(if bare { self.out.byte(at, b'"') } else { at })
     }
 
-    fn entry_value(&mut self, field: &'c FieldPlan, entry: &Entry<'w>) -> Outcome {
+    fn entry_value(&mut self, field: &'c FieldPlan, entry: &Entry<'w>, at: usize) -> Outcome {
         match entry.value {
-            Some(mut value) if entry.earlier.is_empty() => self.value(field, &mut value),
+            Some(value) if entry.earlier.is_empty() => Ok(self.value(field, value, at)?.1),
             Some(value) => {
                 let places = entry.earlier.iter().chain([&value]);
                 let parts: Vec<_> =
-                    places.map(|place| content(field, &mut place.clone())).collect::<Result<_, _>>()?;
-                self.message(field, &parts)
+                    places.map(|place| Ok(content(field, *place)?.0)).collect::<Outcome<_>>()?;
+                self.message(field, &parts, at)
             }
-            None if field.kind.is_message() => self.message(field, &[]),
-            None => {
-                self.default_value(field);
-                Ok(())
-            }
+            None if field.kind.is_message() => self.message(field, &[], at),
+            None => Ok(self.default_value(field, at)),
         }
     }
 
@@ -161,7 +165,7 @@ impl<'c, 'w> Writer<'c, 'w> {
     fn key_segment(&self, start: usize, end: usize) -> Segment {
         let mut key = Vec::new();
         // What was written is a valid string, and closed.
-        let whole = text::unescape(&mut key, self.out.get(..end).unwrap_or_default(), start + 1);
+        let whole = text::unescape(&mut key, self.out.written(0, end), start + 1);
         Segment::key(if whole.is_ok() { &key } else { b"?" })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU8;
 use super::{EnumLabel, EnumPlan, FieldPlan, KEY_HEAD, Key, Kind, Label, MessagePlan, NO_FIELD, Shape};
 use crate::schema::{Cardinality, Enum, EnumId, Field, FieldType, Message, Schema};
 use crate::transcode::names::Names;
+use crate::transcode::room::Room;
 use crate::transcode::text;
 use crate::transcode::wire::{Head, Tag, WireType};
 
@@ -81,15 +82,17 @@ impl FieldPlan {
             oneof: field.oneof().map(|index| first_oneof + u32::from(index)),
             number: field.number(),
             tag: Tag::new(field.number(), wire_type),
-            head: Head { number: field.number(), wire_type },
+            head: Head::new(field.number(), wire_type),
             other_form: match shape {
-                Shape::Packed => kind.wire_type(),
-                Shape::Repeated if kind.wire_type() != WireType::Length => WireType::Length,
-                _ => wire_type,
+                Shape::Packed => Head::new(field.number(), kind.wire_type()),
+                Shape::Repeated if kind.wire_type() != WireType::Length => {
+                    Head::new(field.number(), WireType::Length)
+                }
+                _ => Head::new(field.number(), wire_type),
             },
             key: Key::new(field.json_name()),
-            label: Label::new(field.json_name()),
-            proto_label: Label::new(if is_extension(field) { field.json_name() } else { field.name() }),
+            label: Label::of_member(field.json_name()),
+            proto_label: Label::of_member(if is_extension(field) { field.json_name() } else { field.name() }),
             message: field.message().map(Message::id),
             enumeration: enumeration(field.field_type()),
             json_name: field.json_name().into(),
@@ -162,10 +165,15 @@ impl Key {
 }
 
 impl Label {
-    fn new(name: &str) -> Self {
-        let mut text = vec![b','];
-        text.append(&mut quoted(name));
-        text.push(b':');
+    fn of_member(name: &str) -> Self {
+        Self::new([b",", &*quoted(name), b":"].concat())
+    }
+
+    fn of_value(name: &str) -> Self {
+        Self::new(quoted(name))
+    }
+
+    fn new(text: Vec<u8>) -> Self {
         let mut chunk = [b' '; Self::CHUNK];
         for (slot, byte) in chunk.iter_mut().zip(&text) {
             *slot = *byte;
@@ -175,9 +183,9 @@ impl Label {
 }
 
 fn quoted(name: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len() + 2);
-    text::write_string(&mut out, name.as_bytes(), 0, name.len());
-    out
+    let (mut out, at) = Room::new(Vec::new(), name.len() + 2);
+    let end = text::write_string(&mut out, at, name.as_bytes(), 0, name.len());
+    out.into_vec(end.unwrap_or(at))
 }
 
 impl EnumPlan {
@@ -213,8 +221,8 @@ fn values(names: &[(&str, u32)], prefix: &str) -> Box<[EnumLabel]> {
         .filter(|(_, number)| seen.insert(*number))
         .map(|(name, number)| EnumLabel {
             number: number.cast_signed(),
-            whole: quoted(name).into(),
-            stripped: quoted(strip(name, prefix)).into(),
+            whole: Label::of_value(name),
+            stripped: Label::of_value(strip(name, prefix)),
         })
         .collect();
     labels.sort_by_key(|label| label.number);

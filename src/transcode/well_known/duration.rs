@@ -1,6 +1,8 @@
 //! Duration ↔ seconds with an `s`, such as `-1.500s` (google/protobuf/duration.proto).
 
 use super::{NANOS_PER_SECOND, Time, take_digits, take_fraction, write_fraction};
+use crate::transcode::decimal;
+use crate::transcode::room::Room;
 
 /// About ten thousand years.
 const MAX_SECONDS: i64 = 315_576_000_000;
@@ -17,17 +19,15 @@ pub(in crate::transcode) fn parse(text: &[u8]) -> Option<Time> {
 }
 
 /// Appends the text, without quotes; false where the value is out of range or of two signs.
-pub(in crate::transcode) fn write(out: &mut Vec<u8>, time: Time) -> bool {
+pub(in crate::transcode) fn write(out: &mut Room, at: usize, time: Time) -> Option<usize> {
     if !is_valid(time) {
-        return false;
+        return None;
     }
-    if time.seconds < 0 || time.nanos < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(itoa::Buffer::new().format(time.seconds.unsigned_abs()).as_bytes());
-    write_fraction(out, time.nanos.unsigned_abs());
-    out.push(b's');
-    true
+    let negative = time.seconds < 0 || time.nanos < 0;
+    let at = if negative { out.byte(at, b'-') } else { at };
+    let at = decimal::unsigned(out, at, time.seconds.unsigned_abs());
+    let at = write_fraction(out, at, time.nanos.unsigned_abs());
+    Some(out.byte(at, b's'))
 }
 
 /// Seconds and nanoseconds are of one sign, and no more than the bounds.
@@ -40,6 +40,7 @@ fn is_valid(time: Time) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text_of;
     use super::*;
 
     #[test]
@@ -56,9 +57,7 @@ mod tests {
         for (text, seconds, nanos) in cases {
             let time = Time { seconds, nanos };
             assert_eq!(parse(text.as_bytes()), Some(time), "{text}");
-            let mut out = Vec::new();
-            assert!(write(&mut out, time));
-            assert_eq!(out, text.as_bytes());
+            assert_eq!(text_of(|out, at| write(out, at, time)).as_deref(), Some(text));
         }
         assert_eq!(parse(b"1.5s"), Some(Time { seconds: 1, nanos: 500_000_000 }));
     }
@@ -87,7 +86,7 @@ mod tests {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
         for (seconds, nanos) in [(1, -1), (-1, 1), (0, NANOS_PER_SECOND), (i64::MIN, 0), (0, i32::MIN)] {
-            assert!(!write(&mut Vec::new(), Time { seconds, nanos }));
+            assert_eq!(text_of(|out, at| write(out, at, Time { seconds, nanos })), None);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! FieldMask paths ↔ lowerCamelCase, joined by commas (google/protobuf/field_mask.proto, "JSON Encoding").
 
+use crate::transcode::room::Room;
+
 /// The paths of a text, in snake_case; none where a name could not have been written so.
 pub(in crate::transcode) fn parse(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     if text.is_empty() {
@@ -21,22 +23,23 @@ fn snake_case(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Appends one path in lowerCamelCase; false where it would not come back the same.
-pub(in crate::transcode) fn write(out: &mut Vec<u8>, path: &[u8]) -> bool {
+pub(in crate::transcode) fn write(out: &mut Room, mut at: usize, path: &[u8]) -> Option<usize> {
     let mut after_underscore = false;
     for &byte in path {
         match (after_underscore, byte) {
-            (true, b'a'..=b'z') => out.push(byte.to_ascii_uppercase()),
-            (true, _) | (false, b'A'..=b'Z' | b',' | b'"' | b'\\' | 0..=b' ' | 0x7f..) => return false,
+            (true, b'a'..=b'z') => at = out.byte(at, byte.to_ascii_uppercase()),
+            (true, _) | (false, b'A'..=b'Z' | b',' | b'"' | b'\\' | 0..=b' ' | 0x7f..) => return None,
             (false, b'_') => {}
-            (false, _) => out.push(byte),
+            (false, _) => at = out.byte(at, byte),
         }
         after_underscore = byte == b'_';
     }
-    !after_underscore
+    (!after_underscore).then_some(at)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::text_of;
     use super::*;
 
     fn paths(text: &str) -> Option<Vec<String>> {
@@ -50,9 +53,7 @@ mod tests {
             [("foo", "foo"), ("fooBar.bazQux", "foo_bar.baz_qux"), ("a1B", "a1_b"), ("fooB2", "foo_b2")];
         for (camel, snake) in cases {
             assert_eq!(paths(camel), Some(vec![snake.to_owned()]));
-            let mut out = Vec::new();
-            assert!(write(&mut out, snake.as_bytes()));
-            assert_eq!(out, camel.as_bytes());
+            assert_eq!(text_of(|out, at| write(out, at, snake.as_bytes())).as_deref(), Some(camel));
         }
         assert_eq!(paths(""), Some(vec![]));
         assert_eq!(paths("a,bC"), Some(vec!["a".into(), "b_c".into()]));
@@ -64,7 +65,7 @@ mod tests {
             assert_eq!(paths(text), None, "{text}");
         }
         for path in ["fooBar", "foo_3", "foo__bar", "foo_", "a,b", "a\"", "é"] {
-            assert!(!write(&mut Vec::new(), path.as_bytes()), "{path}");
+            assert_eq!(text_of(|out, at| write(out, at, path.as_bytes())), None, "{path}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Timestamp ↔ RFC 3339: written in UTC with `Z`, read with any offset (google/protobuf/timestamp.proto).
 
-use super::{NANOS_PER_SECOND, Time, take_fraction, write_fraction, write_padded};
+use super::{NANOS_PER_SECOND, Time, take_fraction, write_fraction};
+use crate::transcode::decimal;
+use crate::transcode::room::Room;
 
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
 const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
@@ -16,9 +18,9 @@ pub(in crate::transcode) fn parse(text: &[u8]) -> Option<Time> {
 }
 
 /// Appends the text, without quotes; false where the value is out of range.
-pub(in crate::transcode) fn write(out: &mut Vec<u8>, time: Time) -> bool {
+pub(in crate::transcode) fn write(out: &mut Room, mut at: usize, time: Time) -> Option<usize> {
     if !RANGE.contains(&time.seconds) || !(0..NANOS_PER_SECOND).contains(&time.nanos) {
-        return false;
+        return None;
     }
     let (year, month, day) = civil(time.seconds.div_euclid(SECONDS_PER_DAY));
     let second = time.seconds.rem_euclid(SECONDS_PER_DAY);
@@ -30,13 +32,12 @@ pub(in crate::transcode) fn write(out: &mut Vec<u8>, time: Time) -> bool {
         (second / 60 % 60, 2, b':'),
     ];
     for (value, width, separator) in parts {
-        write_padded(out, u32::try_from(value).unwrap_or(0), width);
-        out.push(separator);
+        at = decimal::padded(out, at, value.unsigned_abs(), width);
+        at = out.byte(at, separator);
     }
-    write_padded(out, u32::try_from(second % 60).unwrap_or(0), 2);
-    write_fraction(out, time.nanos.unsigned_abs());
-    out.push(b'Z');
-    true
+    at = decimal::padded(out, at, second.unsigned_abs() % 60, 2);
+    at = write_fraction(out, at, time.nanos.unsigned_abs());
+    Some(out.byte(at, b'Z'))
 }
 
 /// The days from 1970-01-01 to `yyyy-mm-ddT`.
@@ -110,11 +111,11 @@ const fn civil(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text_of;
     use super::*;
 
     fn written(seconds: i64, nanos: i32) -> Option<String> {
-        let mut out = Vec::new();
-        write(&mut out, Time { seconds, nanos }).then(|| String::from_utf8(out).unwrap())
+        text_of(|out, at| write(out, at, Time { seconds, nanos }))
     }
 
     #[test]

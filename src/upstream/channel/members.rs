@@ -158,3 +158,28 @@ fn security(spec: &Spec, host: &str) -> Result<Security, String> {
     let tls = spec.tls.clone().map_or_else(Tls::system, Ok);
     tls.and_then(|tls| Security::new(tls, host)).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_answer_keeps_the_last_good_one() {
+        let address = Address::Dns { name: "shop".into(), port: 80 };
+        let mut source = Source::of(&Weighted { address, weight: 1 }, &mut Vec::new());
+        let found = |last: u8| Ok(vec![SocketAddr::from(([127, 0, 0, last], 80))]);
+        let failed = Err("SERVFAIL".to_owned());
+        assert!(source.learn(&failed), "nothing is known, and that is an answer");
+        assert_eq!(source.places(), []);
+        assert!(source.learn(&found(1)));
+        assert!(!source.learn(&found(1)), "the same again changes nothing");
+        assert!(!source.learn(&failed));
+        assert_eq!(source.places(), [Place::Address(([127, 0, 0, 1], 80).into())]);
+        assert!(source.learn(&found(2)), "all addresses may change at once");
+        assert_eq!(source.places(), [Place::Address(([127, 0, 0, 2], 80).into())]);
+        // A reload that keeps the name keeps what is known of it.
+        let weighted = Weighted { weight: 7, ..source.weighted.clone() };
+        let kept = Source::of(&weighted, &mut vec![source]);
+        assert_eq!((kept.weighted.weight, kept.places().len()), (7, 1));
+    }
+}

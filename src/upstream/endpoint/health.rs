@@ -6,7 +6,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -27,9 +26,6 @@ use crate::upstream::grpc::{self, Outgoing, Request};
 use crate::upstream::lane::Sort;
 
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
-
-/// How long the first answer may take; the later ones come when something changes.
-const FIRST: Duration = Duration::from_secs(5);
 
 /// The largest answer, in bytes; a real one has two.
 const ANSWER: usize = 1024;
@@ -157,13 +153,15 @@ impl Endpoint {
             Ok(question) => question,
             Err(status) => return status,
         };
-        let patience = Patience { per_attempt: Some(FIRST), leaves_silence: false };
+        // The later answers come when something changes.
+        let first = self.around.spec.load().timers.health;
+        let patience = Patience { per_attempt: Some(first), leaves_silence: false };
         let answer = match grpc::send(seat, &request, &outgoing, patience).await {
             Ok(answer) => answer,
             Err(failure) => return failure.status,
         };
         let mut frames = answer.into_reply(&request).frames;
-        let Ok(mut next) = timeout(FIRST, frames.next()).await else { return failure::deadline_exceeded() };
+        let Ok(mut next) = timeout(first, frames.next()).await else { return failure::deadline_exceeded() };
         while let Some(Ok(Frame::Message(message))) = &next {
             match CheckResponse::decode(message.bytes.clone()) {
                 Ok(said) if !message.compressed => self.heard(said),

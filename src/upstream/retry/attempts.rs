@@ -54,7 +54,8 @@ impl<'a> Attempts<'a> {
             Again::Unsent => false,
         };
         // A failure that counts costs a token, whatever follows it.
-        if !worth || !tokens.failed() || !may_repeat || status.again == Again::Never {
+        let pay = || if status.is_paid { tokens.allows() } else { tokens.failed() };
+        if !worth || !pay() || !may_repeat || status.again == Again::Never {
             return Next::Fail;
         }
         if let Again::After(delay) = status.again {

@@ -8,7 +8,8 @@ const FAILURE: u32 = 1000;
 const SUCCESS: u32 = 100;
 
 /// The tokens of one upstream: a failure costs one, a success brings a tenth; above the half, retries
-/// are allowed.
+/// are allowed. The failure of a connection is one failure, however many calls were on it: that they all
+/// fail says nothing of how many would.
 #[derive(Debug)]
 pub struct Throttle(AtomicU32);
 

@@ -109,7 +109,8 @@ impl Drop for Gateway {
 pub struct Lines(Arc<watch::Sender<Vec<String>>>);
 
 impl Lines {
-    fn of(stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
+    /// Those of a stream.
+    pub fn of(stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
         let lines = Self(Arc::new(watch::Sender::new(Vec::new())));
         let sender = Arc::clone(&lines.0);
         tokio::spawn(async move {

@@ -1,5 +1,7 @@
 //! HTTP/2 by hand, for what the `h2` crate's server would never do.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -13,6 +15,7 @@ pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
+pub const CONTINUATION: u8 = 9;
 
 /// RFC 7541: `:status 200` is entry 8 of the static table, `content-type` is entry 31; its value has 16 bytes.
 const HEAD: [u8; 4] = [0x88, 0x0f, 0x10, 16];
@@ -87,7 +90,12 @@ impl Peer {
 
     /// Sends a frame.
     pub async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        self.0.write_all(&frame(kind, flags, stream, payload)).await.unwrap();
+        assert!(self.try_send(kind, flags, stream, payload).await, "the client takes it");
+    }
+
+    /// Sends a frame; whether the connection still stands.
+    pub async fn try_send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
+        self.0.write_all(&frame(kind, flags, stream, payload)).await.is_ok()
     }
 
     /// Ends a call with a status before its client has ended, and tells the client to stop, all at once
@@ -101,6 +109,13 @@ impl Peer {
             frame(RST_STREAM, 0, stream, &[0; 4]),
         ];
         self.0.write_all(&frames.concat()).await.unwrap();
+    }
+
+    /// Whether the client ends the connection within a moment.
+    pub async fn ended(&mut self) -> bool {
+        let mut byte = [0];
+        let peeked = timeout(Duration::from_millis(200), self.0.peek(&mut byte)).await;
+        matches!(peeked, Ok(Ok(0) | Err(_)))
     }
 
     /// Answers a PING.

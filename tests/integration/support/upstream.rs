@@ -218,6 +218,27 @@ impl Upstream {
         let _ = self.state.command.send(Command::GoAway);
     }
 
+    /// Ends all connections with GOAWAY and an error.
+    pub fn abort(&self, reason: Reason) {
+        let _ = self.state.command.send(Command::Abort(reason));
+    }
+
+    /// Takes no new connections and calls; waits until those in flight have ended.
+    pub async fn drain(&self) {
+        self.accept.abort();
+        self.go_away();
+        let ended = async {
+            // The address is free for the next.
+            while !self.accept.is_finished() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            while self.state.command.receiver_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, ended).await.expect("calls end");
+    }
+
     /// Stops as a process does that gets SIGSTOP: the kernel still accepts, and nobody reads.
     pub fn freeze(&self) {
         self.state.frozen.store(true, Ordering::Relaxed);

@@ -15,6 +15,8 @@ use transom::upstream::{Spec, Tls, TlsFiles};
 
 use crate::support::calls::*;
 use crate::support::script::Script;
+use crate::support::shop::{PROTO, config, item, wire};
+use crate::support::site::Site;
 use crate::support::upstream::Upstream;
 
 /// A certificate authority, and files signed by it.
@@ -135,6 +137,31 @@ async fn changed_trust_makes_new_connections() {
     assert_eq!(upstream.connections(), 1, "the same content is the same identity");
     pool.reconcile(&[Arc::new(secure(&upstream, "localhost", &Authority::new().files()))]);
     assert!(is_unavailable(whole(&pool, unary("")).await));
+}
+
+#[tokio::test]
+async fn a_gateway_takes_new_trust_when_the_file_changes_and_keeps_connections_when_it_does_not() {
+    let authority = Authority::new();
+    let upstream = Upstream::options()
+        .tls(authority.server("localhost", false))
+        .start(|_| Script::unary(wire(&item("n"))))
+        .await;
+    let ca = std::fs::read_to_string(authority.file("ca.pem")).unwrap();
+    let url = format!("https://localhost:{}", upstream.address.port());
+    let config = config(&upstream, "tls = { ca = \"ca.pem\" }").replace(&upstream.url(), &url);
+    let gateway = Site::new(&config).file("shop.proto", PROTO).file("ca.pem", &ca).serve().await;
+    gateway.get("/v1/items/1").fetch().await.ok();
+    upstream.connected(2).await;
+    // What does not concern it leaves its connections alone.
+    gateway.site.write("gateway.toml", format!("{config}\n[defaults]\ntimeout = \"9s\"\n"));
+    gateway.admin("POST", "/reload").fetch().await;
+    gateway.get("/v1/items/1").fetch().await.ok();
+    assert_eq!(upstream.connections(), 2, "one for each worker");
+    // A further root is another identity, and nobody has to say so.
+    let other = std::fs::read_to_string(Authority::new().file("ca.pem")).unwrap();
+    gateway.site.write("ca.pem", format!("{ca}{other}"));
+    upstream.connected(4).await;
+    gateway.get("/v1/items/1").fetch().await.ok();
 }
 
 #[tokio::test]

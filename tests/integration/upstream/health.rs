@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use h2::Reason;
 use transom::upstream::EndpointState::{self, Ready, Unhealthy};
-use transom::upstream::{Pool, Spec};
+use transom::upstream::{Pool, Spec, Timers};
 
 use crate::support::calls::*;
 use crate::support::script::{Script, Step};
@@ -58,7 +58,7 @@ async fn deal(pool: &Pool, upstreams: &[&Upstream]) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn who_does_not_serve_gets_no_calls() {
+async fn u26_who_does_not_serve_gets_no_calls() {
     let (one, bad, two) = (says(SERVING).await, says(NOT_SERVING).await, says(SERVING).await);
     let pool = pool(watched(&[&one, &bad, &two]));
     become_states(&pool, &[Ready, Unhealthy, Ready]).await;
@@ -73,7 +73,7 @@ async fn who_does_not_serve_gets_no_calls() {
 }
 
 #[tokio::test]
-async fn every_change_is_followed_on_one_stream() {
+async fn u26_every_change_is_followed_on_one_stream() {
     let pause = Duration::from_millis(300);
     let changing = asked(move || {
         let script = Script::new().head().message(SERVING).sleep(pause).message(NOT_SERVING);
@@ -88,7 +88,7 @@ async fn every_change_is_followed_on_one_stream() {
 }
 
 #[tokio::test]
-async fn who_knows_no_health_checks_is_healthy() {
+async fn u26_who_knows_no_health_checks_is_healthy() {
     let upstream = asked(|| Script::status(12, "unknown service")).await;
     let pool = pool(watched(&[&upstream]));
     become_states(&pool, &[Ready]).await;
@@ -113,7 +113,19 @@ async fn who_has_not_answered_yet_waits_for_it() {
 }
 
 #[tokio::test]
-async fn after_a_failure_it_is_asked_again() {
+async fn who_does_not_answer_in_time_is_left_and_asked_again() {
+    for script in [Script::new(), Script::new().head()] {
+        let silent = asked(move || script.clone().stall()).await;
+        let timers = Timers { health: Duration::from_millis(100), ..Timers::default() };
+        let pool = pool(Spec { timers, ..watched(&[&silent]) });
+        assert_eq!(silent.call(0).await.reset().await, Reason::CANCEL);
+        silent.call(1).await;
+        assert_eq!(states(&pool), [Unhealthy]);
+    }
+}
+
+#[tokio::test]
+async fn u26_after_a_failure_it_is_asked_again() {
     let fails: [fn() -> Script; 6] = [
         || Script::status(14, "broken"),
         || Script::reset(Reason::INTERNAL_ERROR),

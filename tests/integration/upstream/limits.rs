@@ -21,7 +21,7 @@ fn slow() -> Script {
 }
 
 #[tokio::test]
-async fn a_peer_that_allows_one_stream_gets_several_connections() {
+async fn u13_a_peer_that_allows_one_stream_gets_several_connections() {
     let upstream = Upstream::options().max_streams(1).start(|_| slow()).await;
     let pool = pool(spec(&[&upstream]));
     for outcome in join_all((0..24).map(|_| whole(&pool, unary("")))).await {

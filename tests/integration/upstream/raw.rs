@@ -9,7 +9,7 @@ use transom::rpc::Code;
 use transom::upstream::{Limits, Spec, Timers};
 
 use crate::support::calls::*;
-use crate::support::raw::{HEADERS, PING, Peer, RST_STREAM};
+use crate::support::raw::{CONTINUATION, DATA, HEADERS, PING, Peer, RST_STREAM, SETTINGS};
 
 async fn listen() -> (TcpListener, Spec) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -20,7 +20,7 @@ async fn listen() -> (TcpListener, Spec) {
 }
 
 #[tokio::test]
-async fn calls_above_the_last_of_a_goaway_are_sent_again_and_those_below_go_on() {
+async fn u06_calls_above_the_last_of_a_goaway_are_sent_again_and_those_below_go_on() {
     let (listener, spec) = listen().await;
     let pool = pool(spec);
     let peer = tokio::spawn(async move {
@@ -91,7 +91,7 @@ async fn a_peer_that_never_answers_a_ping_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_peer_that_complains_of_pings_gets_a_new_connection() {
+async fn u23_a_peer_that_complains_of_pings_gets_a_new_connection() {
     const ENHANCE_YOUR_CALM: u32 = 11;
     let (listener, spec) = listen().await;
     let pool = pool(spec);
@@ -105,5 +105,82 @@ async fn a_peer_that_complains_of_pings_gets_a_new_connection() {
         second
     });
     assert_eq!(whole(&pool, unary("")).await.unwrap().0, ["m"]);
+    drop(peer.await.unwrap());
+}
+
+#[tokio::test]
+async fn u13_a_limit_of_streams_that_is_lowered_live_is_kept() {
+    const MAX_CONCURRENT_STREAMS: u16 = 3;
+    let (listener, spec) = listen().await;
+    let limits = Limits { connections: 8, ..spec.limits };
+    let pool = pool(Spec { limits, ..spec });
+    let (lowered, seen) = tokio::sync::oneshot::channel();
+    let peer = tokio::spawn(async move {
+        let mut first = Peer::accept(&listener).await;
+        let one = first.next_of(HEADERS).await.stream;
+        let setting = [&MAX_CONCURRENT_STREAMS.to_be_bytes()[..], &1_u32.to_be_bytes()].concat();
+        first.send(SETTINGS, 0, 0, &setting).await;
+        // Frames are obeyed in order: who answers this has seen those.
+        first.send(PING, 0, 0, &[0; 8]).await;
+        while !first.next_of(PING).await.is_ack() {}
+        lowered.send(()).unwrap();
+        let mut second = Peer::accept(&listener).await;
+        let two = second.next_of(HEADERS).await.stream;
+        second.reply(two, "two").await;
+        first.reply(one, "one").await;
+        (first, second)
+    });
+    let one = tokio::spawn({
+        let pool = pool.clone();
+        async move { whole(&pool, unary("")).await }
+    });
+    seen.await.unwrap();
+    assert_eq!(whole(&pool, unary("")).await.unwrap().0, ["two"]);
+    assert_eq!(one.await.unwrap().unwrap().0, ["one"]);
+    drop(peer.await.unwrap());
+}
+
+#[tokio::test]
+async fn u27_trailers_that_never_end_end_their_connection_alone() {
+    let (listener, spec) = listen().await;
+    let pool = pool(spec);
+    let peer = tokio::spawn(async move {
+        let mut first = Peer::accept(&listener).await;
+        let stream = first.next_of(HEADERS).await.stream;
+        first.head(stream).await;
+        first.send(HEADERS, 1, stream, &[0, 1, b'a', 1, b'b']).await;
+        let endless = [0_u8, 1, b'a', 1, b'b'].repeat(3000);
+        while first.try_send(CONTINUATION, 0, stream, &endless).await {}
+        let mut second = Peer::accept(&listener).await;
+        let again = second.next_of(HEADERS).await.stream;
+        second.reply(again, "m").await;
+        second
+    });
+    let (code, _, origin) = told(whole(&pool, unary("")).await);
+    assert!(matches!(code, Code::Unavailable | Code::Internal | Code::ResourceExhausted), "{code}");
+    assert_eq!(origin, "upstream");
+    assert_eq!(whole(&pool, unary("")).await.unwrap().0, ["m"]);
+    drop(peer.await.unwrap());
+}
+
+#[tokio::test]
+async fn u28_frames_after_the_end_hurt_nobody_else() {
+    let (listener, spec) = listen().await;
+    let pool = pool(spec);
+    let peer = tokio::spawn(async move {
+        let mut peer = Peer::accept(&listener).await;
+        for text in ["one", "two"] {
+            let stream = peer.next_of(HEADERS).await.stream;
+            peer.reply(stream, text).await;
+            // A message for a call that has ended.
+            peer.try_send(DATA, 0, stream, &[0, 0, 0, 0, 1, b'x']).await;
+            if peer.ended().await {
+                peer = Peer::accept(&listener).await;
+            }
+        }
+        peer
+    });
+    assert_eq!(whole(&pool, unary("")).await.unwrap().0, ["one"]);
+    assert_eq!(whole(&pool, unary("")).await.unwrap().0, ["two"]);
     drop(peer.await.unwrap());
 }

@@ -68,7 +68,7 @@ async fn what_must_not_be_sent_twice_is_not() {
 }
 
 #[tokio::test]
-async fn the_upstream_may_push_back() {
+async fn u24_the_upstream_may_push_back() {
     for (value, calls) in [("0", 2), ("1", 2), ("-1", 1), ("soon", 1)] {
         let pushes = move || {
             let trailers = [("grpc-status", "14"), ("grpc-retry-pushback-ms", value)];

@@ -69,3 +69,19 @@ fn the_query_may_name_the_method() {
     assert_eq!(method_override("method=other"), None);
     assert_eq!(method_override("a=method=GET"), None);
 }
+
+#[test]
+fn a_cookie_counts_once_and_by_its_whole_name() {
+    for (cookies, token) in [
+        (&["session=a.b.c"][..], Some("a.b.c")),
+        (&["x=1; session=t=; y=2"], Some("t=")),
+        (&["x=1", "session=t"], Some("t")),
+        (&["session=t; session=t"], None),
+        (&["session=t", "session=u"], None),
+        (&["session="], None),
+        (&["xsession=t", "session.x=t", "Session=t", "session"], None),
+    ] {
+        let headers: Vec<_> = cookies.iter().map(|cookie| ("cookie", *cookie)).collect();
+        assert_eq!(only_cookie(&head(&headers).headers, "session"), token, "{cookies:?}");
+    }
+}

@@ -97,6 +97,25 @@ fn delays_double_up_to_the_longest() {
 }
 
 #[test]
+fn calls_that_fail_with_one_connection_cost_one_token_and_one_attempt_each() {
+    let (tokens, random) = (Throttle::default(), Random::new());
+    let again = |is_paid: bool| {
+        let policy = Retry::default();
+        let mut attempts = Attempts::new(&policy);
+        let lost = Status { is_paid, ..failed(Code::Unavailable, Again::ByCode) };
+        (matches!(attempts.failed(&lost, &tokens, &random), Next::After(_)), attempts.made())
+    };
+    for call in 0..200 {
+        assert_eq!(again(call > 0), (true, 1), "{call}");
+    }
+    assert_eq!(tokens.tokens(), 99);
+    for _ in 0..60 {
+        again(false);
+    }
+    assert_eq!(again(true), (false, 1), "while most calls fail, nobody is asked again");
+}
+
+#[test]
 fn codes_that_are_not_listed_and_calls_that_were_not_sent_cost_no_token() {
     let tokens = Throttle::default();
     for status in [failed(Code::Internal, Again::ByCode), failed(Code::Unavailable, Again::Unsent)] {
