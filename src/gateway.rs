@@ -1,14 +1,17 @@
 //! The gateway: a snapshot of configuration, schema and routes, and the way of a request through it.
 //!
 //! [`Gateway`] is shared by all threads and reloads; [`Worker`] serves requests on one of them. The way of
-//! a request is [`service`] → [`resolve`] → the adapter → [`exchange`] → the adapter. How routes are made
+//! a request is [`service`] → [`resolve`] → [`dispatch`] → the adapter → [`exchange`] → the adapter. How routes are made
 //! is in [`snapshot`] and what stands below it. Nothing here knows sockets.
 
 mod assign;
 mod auth;
 mod compile;
+mod credentials;
+mod dispatch;
 mod exchange;
 mod explain;
+mod issuers;
 mod policy;
 pub mod reflection;
 mod resolve;
@@ -32,8 +35,10 @@ pub use service::Worker;
 use crate::config::Source;
 use crate::config::model::Config;
 use crate::config::problem::Problem;
+use crate::middleware::rate_limit::buckets::Buckets;
 use crate::telemetry::access_log::AccessLog;
 use crate::upstream::{self, Pool, UpstreamReport};
+use issuers::Issuers;
 use snapshot::Snapshot;
 
 /// What all threads share: the current snapshot and where the next one comes from.
@@ -45,6 +50,10 @@ pub struct Gateway {
     reloading: Mutex<()>,
     /// Limits and retry tokens of upstreams, which hold for all workers together.
     calls: upstream::Shared,
+    /// Issuers of tokens whose keys are fetched.
+    issuers: Issuers,
+    /// Whom `rate_limit` counts, for all workers and snapshots together.
+    buckets: Arc<Buckets>,
     /// The connections of each worker, for those who ask.
     pools: Mutex<Vec<Pool>>,
     /// The number of the current snapshot, for workers that have nothing else to do.
@@ -69,7 +78,8 @@ impl Gateway {
     /// # Errors
     /// Everything that is wrong with the configuration, the schema and the routes.
     pub fn load(source: Source) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
-        let (snapshot, warnings) = Snapshot::load(&source, 1)?;
+        let issuers = Issuers::default();
+        let (snapshot, warnings) = Snapshot::load(&source, 1, &issuers)?;
         let current = ArcSwap::from_pointee(snapshot);
         Ok((
             Arc::new(Self {
@@ -77,6 +87,8 @@ impl Gateway {
                 current,
                 reloading: Mutex::default(),
                 calls: upstream::Shared::default(),
+                issuers,
+                buckets: Arc::default(),
                 pools: Mutex::default(),
                 generation: watch::Sender::new(1),
             }),
@@ -91,7 +103,7 @@ impl Gateway {
     pub fn reload(&self) -> Result<Reloaded, Vec<Problem>> {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current.load_full();
-        let (snapshot, warnings) = Snapshot::load(&self.source, before.generation + 1)?;
+        let (snapshot, warnings) = Snapshot::load(&self.source, before.generation + 1, &self.issuers)?;
         let changed = snapshot.fingerprint != before.fingerprint;
         let routes = snapshot.routes.rows().len();
         let generation = if changed { snapshot.generation } else { before.generation };
@@ -138,6 +150,18 @@ impl Gateway {
     #[must_use]
     pub fn worker(self: &Arc<Self>, access_log: AccessLog) -> Worker {
         Worker::new(Arc::clone(self), access_log)
+    }
+
+    /// What no request waits for, such as fetching the keys of issuers: to be run once, on a runtime that goes
+    /// on for as long as the gateway serves.
+    pub fn tend(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.issuers.tend()
+    }
+
+    /// Whether everything is there that requests may need: the keys of issuers, unless those do not answer.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.issuers.are_settled()
     }
 
     /// The connections of one more worker, which are then reported, too.

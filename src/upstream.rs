@@ -19,6 +19,7 @@ mod dial;
 mod dispatch;
 mod endpoint;
 mod failure;
+pub mod fetch;
 mod grpc;
 mod hedge;
 mod lane;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, Uri};
 
 use super::problem::{Located, Location};
 
@@ -27,6 +27,8 @@ pub struct Auth {
 pub enum AuthKind {
     Jwt(Box<Jwt>),
     ApiKey(ApiKey),
+    Basic(Basic),
+    Mtls(Mtls),
 }
 
 /// `type = "jwt"`: signed tokens of one issuer (RFC 7519).
@@ -36,8 +38,10 @@ pub struct Jwt {
     pub issuer: String,
     /// `aud` must name one of these; never empty.
     pub audiences: Vec<String>,
-    /// The issuer's keys, read at start and at each reload.
-    pub jwks: Located<Reference>,
+    /// Where the issuer's keys are.
+    pub jwks: Located<KeySource>,
+    /// PEM: the roots to trust in place of the system's, where the keys come from a URL.
+    pub jwks_ca: Option<Located<PathBuf>>,
     /// The algorithms that are taken, whatever a token's header says; never empty.
     pub algorithms: Vec<Algorithm>,
     /// How far the issuer's clock and ours may be apart.
@@ -48,6 +52,15 @@ pub struct Jwt {
     pub token_type: Option<String>,
     /// Claims, by JSON pointer, and the metadata that tell them to the upstream.
     pub claims_to_metadata: BTreeMap<String, HeaderName>,
+}
+
+/// `jwks`: where an issuer's keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// Read at start and at each reload.
+    Reference(Reference),
+    /// Fetched before the gateway is ready, and again and again: `https`, or `http` to this machine.
+    Url(Uri),
 }
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1). There is neither `none` nor a shared secret.
@@ -70,6 +83,34 @@ pub struct ApiKey {
     /// The file of keys.
     pub keys: Located<Reference>,
     pub header: HeaderName,
+    /// The parameter of a query that it may stand in, too; left out: none.
+    pub query: Option<String>,
+}
+
+/// `type = "basic"`: users and passwords (RFC 7617).
+#[derive(Clone, Debug)]
+pub struct Basic {
+    /// The file of users.
+    pub users: Located<Reference>,
+}
+
+/// `type = "mtls"`: the certificate of the client's connection.
+#[derive(Clone, Debug)]
+pub struct Mtls {
+    /// The names that may call; when empty, all that the listener's `client_ca` vouches for.
+    pub names: Vec<CertificateName>,
+    /// What of a certificate, by JSON pointer (`/sub`, `/uri`, `/dns`), and the metadata that tell it to
+    /// the upstream.
+    pub claims_to_metadata: BTreeMap<String, HeaderName>,
+}
+
+/// A name in a certificate (RFC 5280 §4.2.1.6, `subjectAltName`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateName {
+    Uri(String),
+    /// Any URI that starts with this, which ends with a slash, and goes on.
+    UriBelow(String),
+    Dns(String),
 }
 
 /// A secret, or what stands for one: never written in the configuration itself.
@@ -99,6 +140,8 @@ impl AuthKind {
         match self {
             Self::Jwt(_) => "jwt",
             Self::ApiKey(_) => "api_key",
+            Self::Basic(_) => "basic",
+            Self::Mtls(_) => "mtls",
         }
     }
 
@@ -106,8 +149,13 @@ impl AuthKind {
     #[must_use]
     pub fn files(&self) -> Vec<&PathBuf> {
         let reference = match self {
-            Self::Jwt(jwt) => &jwt.jwks.value,
+            Self::Jwt(jwt) => match &jwt.jwks.value {
+                KeySource::Reference(reference) => reference,
+                KeySource::Url(_) => return jwt.jwks_ca.iter().map(|ca| &ca.value).collect(),
+            },
             Self::ApiKey(keys) => &keys.keys.value,
+            Self::Basic(basic) => &basic.users.value,
+            Self::Mtls(_) => return Vec::new(),
         };
         match reference {
             Reference::File(path) => vec![path],

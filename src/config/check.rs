@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
+use super::auth::AuthKind;
 use super::model::{Address, Config, Endpoint, Listen, SchemaSource, Upstream};
 use super::policy::{AuthChoice, PolicyKeys};
 use super::problem::{Located, Location, Problem};
@@ -24,6 +25,7 @@ pub(super) fn check(config: &Config, raw: &Raw) {
     reflecting(config, &mut problems);
     auth_names(config, &mut problems);
     requirements_of_nobody(config, &mut problems);
+    certificates_of_nobody(config, &mut problems);
     files(config, &mut problems);
     for problem in problems {
         raw.report(problem);
@@ -156,9 +158,23 @@ fn requirements_of_nobody(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+/// A block for certificates needs a listener that asks for them.
+fn certificates_of_nobody(config: &Config, problems: &mut Vec<Problem>) {
+    if config.server.tls.as_ref().is_some_and(|tls| tls.clients.is_some()) {
+        return;
+    }
+    for auth in config.auth.iter().filter(|auth| matches!(auth.kind, AuthKind::Mtls(_))) {
+        let message = "no client is asked for a certificate";
+        let help = "add client_ca = \"clients.pem\" to server.tls: who vouches for clients";
+        problems.push(Problem::error(auth.at.clone(), message).help(help));
+    }
+}
+
 /// Files that are named must be there.
 fn files(config: &Config, problems: &mut Vec<Problem>) {
-    let server = config.server.tls.iter().flat_map(|tls| [&tls.cert, &tls.key]);
+    let server = config.server.tls.iter().flat_map(|tls| {
+        [&tls.cert, &tls.key].into_iter().chain(tls.clients.iter().map(|clients| &clients.ca))
+    });
     let upstreams = config.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref()).flat_map(|tls| {
         tls.ca.iter().chain(tls.client.iter().flat_map(|client| [&client.cert, &client.key]))
     });

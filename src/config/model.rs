@@ -78,6 +78,17 @@ pub struct ServerTls {
     pub cert: Located<PathBuf>,
     /// PEM.
     pub key: Located<PathBuf>,
+    /// Whether clients are asked for certificates.
+    pub clients: Option<ClientAuth>,
+}
+
+/// `client_ca` and `client_auth` of `server.tls`.
+#[derive(Clone, Debug)]
+pub struct ClientAuth {
+    /// PEM: who may vouch for clients.
+    pub ca: Located<PathBuf>,
+    /// Whether a client without a certificate is refused in the handshake already.
+    pub required: bool,
 }
 
 /// `[admin]`: the listener for those who operate the gateway.

@@ -13,10 +13,12 @@ mod event;
 mod group;
 mod hedge;
 mod metadata;
+mod rate_limit;
 mod resume;
 mod retry;
 mod value;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::model::{Config, Route, Upstream};
@@ -36,6 +38,8 @@ pub use hedge::Hedge;
 use hedge::HedgeChoice;
 use metadata::MetadataKeys;
 pub use metadata::{Fixed, FixedValue, Metadata, Names, Profile};
+use rate_limit::RateLimitKeys;
+pub use rate_limit::{LimitKey, RateLimit};
 use resume::ResumeKeys;
 pub use resume::{FieldName, Resume};
 use retry::RetryChoice;
@@ -63,6 +67,8 @@ pub enum Level {
 #[derive(Clone, Debug, Default)]
 pub struct PolicyKeys {
     pub level: Level,
+    /// What the level is called, however its file changes: its table, and what that is for.
+    pub scope: Arc<str>,
     pub timeout: Option<Located<Timeout>>,
     pub stream: Option<Located<StreamForm>>,
     pub stream_headers_after: Option<Located<Duration>>,
@@ -80,6 +86,7 @@ pub struct PolicyKeys {
     pub auth: Option<Located<AuthChoice>>,
     pub require: RequireKeys,
     pub cors: CorsKeys,
+    pub rate_limit: RateLimitKeys,
 }
 
 /// The policy of one method (or of one route to it), every default filled in.
@@ -115,6 +122,8 @@ pub struct Policy {
     pub require: Require,
     /// Which pages of other origins may call.
     pub cors: Cors,
+    /// How often somebody may call.
+    pub rate_limit: RateLimit,
 }
 
 group! {
@@ -236,6 +245,7 @@ pub fn resolve(levels: &[&PolicyKeys]) -> Policy {
         auth: nearest(levels, |keys| &keys.auth).map_or(AuthChoice::None, |auth| auth.value.clone()),
         require: Require::resolve(levels, |keys| &keys.require),
         cors: Cors::resolve(levels, |keys| &keys.cors),
+        rate_limit: RateLimit::resolve(levels, |keys| &keys.rate_limit),
     }
 }
 
@@ -267,6 +277,7 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
     rows.push(row("auth", &policy.auth, nearest(levels, |keys| &keys.auth)));
     rows.extend(policy.require.effective("require", levels, |keys| &keys.require));
     rows.extend(policy.cors.effective("cors", levels, |keys| &keys.cors));
+    rows.extend(policy.rate_limit.effective("rate_limit", levels, |keys| &keys.rate_limit));
     rows
 }
 
@@ -274,6 +285,13 @@ pub fn effective(levels: &[&PolicyKeys]) -> Vec<Effective> {
 #[must_use]
 pub fn auth_statement<'k>(levels: &[&'k PolicyKeys]) -> Option<&'k Located<AuthChoice>> {
     nearest(levels, |keys| &keys.auth)
+}
+
+/// The scope of the level that sets the rate of `rate_limit`, if one does.
+#[must_use]
+pub fn rate_scope(levels: &[&PolicyKeys]) -> Option<Arc<str>> {
+    let setting = levels.iter().find(|keys| keys.rate_limit.rate.is_some())?;
+    Some(Arc::clone(&setting.scope))
 }
 
 /// Where credentials are allowed to pages of any origin, if the levels do so.
@@ -310,9 +328,10 @@ impl Default for Policy {
 
 impl PolicyKeys {
     /// Reads the policy keys that stand among other keys of a table.
-    pub(super) fn read(table: &mut Table<'_>, level: Level) -> Self {
+    pub(super) fn read(table: &mut Table<'_>, level: Level, scope: String) -> Self {
         Self {
             level,
+            scope: scope.into(),
             timeout: table.located("timeout", Timeout::read),
             stream: table.located("stream", StreamForm::read),
             stream_headers_after: table.located("stream_headers_after", Duration::read),
@@ -330,6 +349,7 @@ impl PolicyKeys {
             auth: table.located("auth", AuthChoice::read),
             require: RequireKeys::read(table, "require"),
             cors: CorsKeys::read(table, "cors"),
+            rate_limit: RateLimitKeys::read(table, "rate_limit"),
         }
     }
 }

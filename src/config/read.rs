@@ -48,7 +48,7 @@ pub(super) fn config(raw: &Raw, source: &Source) -> Config {
 
 fn defaults(root: &mut Table<'_>) -> PolicyKeys {
     let Some(mut table) = root.table("defaults", Shape::Defaults) else { return PolicyKeys::default() };
-    let keys = PolicyKeys::read(&mut table, Level::Defaults);
+    let keys = PolicyKeys::read(&mut table, Level::Defaults, "defaults".to_owned());
     table.finish();
     keys
 }
@@ -56,7 +56,8 @@ fn defaults(root: &mut Table<'_>) -> PolicyKeys {
 fn policies(root: &mut Table<'_>) -> Vec<SelectorPolicy> {
     let policies = root.tables("policies", Shape::SelectorPolicy).into_iter().filter_map(|mut table| {
         let selector = table.required("selector", "\"pkg.Service.*\"", name::selector);
-        let policy = PolicyKeys::read(&mut table, Level::Selector);
+        let scope = selector.as_ref().map(|selector| format!("policies {}", selector.value));
+        let policy = PolicyKeys::read(&mut table, Level::Selector, scope.unwrap_or_default());
         table.finish();
         Some(SelectorPolicy { selector: selector?, policy })
     });

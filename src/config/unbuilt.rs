@@ -38,12 +38,13 @@ pub(super) enum Shape {
     Require,
     Cors,
     Metadata,
+    RateLimit,
     /// A table whose keys are names of the user's.
     Named,
 }
 
 /// Policy keys, which every table that holds policy keys has.
-const UNBUILT_POLICY: &[&str] = &["rate_limit", "headers"];
+const UNBUILT_POLICY: &[&str] = &["headers"];
 
 /// Policy keys that are built; told to those who put one elsewhere.
 const POLICY: &[&str] = &[
@@ -64,6 +65,7 @@ const POLICY: &[&str] = &[
     "auth",
     "require",
     "cors",
+    "rate_limit",
 ];
 
 /// Whether a key belongs to the vocabulary but is not acted on yet.

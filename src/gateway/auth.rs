@@ -6,14 +6,19 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::auth::{Auth, AuthKind, Reference};
+use crate::config::auth::{Auth, AuthKind, Jwt as JwtSpec, KeySource, Reference};
 use crate::config::model::Config;
 use crate::config::problem::Problem;
 use crate::middleware::access::{Authenticator, Reserved};
 use crate::middleware::api_key::ApiKeys;
-use crate::middleware::jwt::Jwt;
+use crate::middleware::basic::Basic;
 use crate::middleware::jwt::keys::KeySet;
+use crate::middleware::jwt::{Jwt, Keys};
+use crate::middleware::mtls::Mtls;
 use crate::protocol::headers::passes_always;
+use crate::upstream::fetch::Fetch;
+
+use super::issuers::Issuers;
 
 /// The largest file of keys.
 const LARGEST: u64 = 8 << 20;
@@ -27,11 +32,11 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Reads what the blocks name.
-    pub(super) fn load(config: &Config) -> (Self, Vec<Problem>) {
+    pub(super) fn load(config: &Config, issuers: &Issuers) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut by_name = HashMap::new();
         for auth in &config.auth {
-            match authenticator(auth) {
+            match authenticator(auth, issuers) {
                 Ok(authenticator) => drop(by_name.insert(Arc::clone(&auth.name), Arc::new(authenticator))),
                 Err(problem) => problems.push(problem),
             }
@@ -53,19 +58,39 @@ impl Blocks {
     }
 }
 
-fn authenticator(auth: &Auth) -> Result<Authenticator, Problem> {
+fn authenticator(auth: &Auth, issuers: &Issuers) -> Result<Authenticator, Problem> {
     let (name, pass) = (&auth.name, auth.pass_credentials);
     match &auth.kind {
         AuthKind::ApiKey(spec) => read(&spec.keys.value)
-            .and_then(|text| ApiKeys::new(name, spec.header.clone(), pass, &text))
+            .and_then(|text| ApiKeys::new(name, spec, pass, &text))
             .map(Authenticator::ApiKeys)
             .map_err(|error| Problem::error(spec.keys.at.clone(), error)),
-        AuthKind::Jwt(spec) => read(&spec.jwks.value)
+        AuthKind::Basic(spec) => read(&spec.users.value)
+            .and_then(|text| Basic::new(name, pass, &text))
+            .map(|basic| Authenticator::Basic(Box::new(basic)))
+            .map_err(|error| Problem::error(spec.users.at.clone(), error)),
+        AuthKind::Mtls(spec) => Ok(Authenticator::Mtls(Mtls::new(Arc::clone(name), spec.clone()))),
+        AuthKind::Jwt(spec) => {
+            let keys = keys(spec, issuers)?;
+            Ok(Authenticator::Jwt(Box::new(Jwt::new(Arc::clone(name), (**spec).clone(), pass, keys))))
+        }
+    }
+}
+
+fn keys(spec: &JwtSpec, issuers: &Issuers) -> Result<Keys, Problem> {
+    match &spec.jwks.value {
+        KeySource::Reference(reference) => read(reference)
             .and_then(|text| KeySet::parse(text.as_bytes()))
-            .map(|keys| {
-                Authenticator::Jwt(Box::new(Jwt::new(Arc::clone(name), (**spec).clone(), pass, keys)))
-            })
+            .map(Keys::Fixed)
             .map_err(|error| Problem::error(spec.jwks.at.clone(), error)),
+        KeySource::Url(url) => {
+            let ca = spec.jwks_ca.as_ref();
+            let fetch = Fetch::new(url, ca.map(|ca| ca.value.as_path())).map_err(|error| {
+                let at = ca.map_or(&spec.jwks.at, |ca| &ca.at);
+                Problem::error(at.clone(), error.to_string())
+            })?;
+            Ok(Keys::Fetched(issuers.of(fetch)))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::config::model::{HttpBinding, Route as TomlRoute, Upstream};
 use crate::config::policy::Idempotent;
 use crate::config::problem::{Located, Location, Problem};
-use crate::middleware::access::Access;
+use crate::middleware::routed::RoutePolicy;
 use crate::protocol::Target;
 use crate::route::{Template, TemplateError};
 use crate::rpc;
@@ -96,7 +96,7 @@ pub(super) struct Compiled {
     pub(super) http_method: Box<str>,
     pub(super) template: Template,
     pub(super) target: Arc<Target>,
-    pub(super) access: Arc<Access>,
+    pub(super) policy: Arc<RoutePolicy>,
 }
 
 /// Checks and compiles a rule.
@@ -136,7 +136,7 @@ pub(super) fn compile<'c>(
         request,
         response,
     };
-    Ok(Compiled { http_method: parts.method.into(), template, target: Arc::new(target), access: made.access })
+    Ok(Compiled { http_method: parts.method.into(), template, target: Arc::new(target), policy: made.route })
 }
 
 /// The upstream's prefix stands before its rules, not before the paths of gRPC itself.

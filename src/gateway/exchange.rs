@@ -2,24 +2,100 @@
 //! a response.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
+use tower::Service;
 
 use crate::middleware::access::Admitted;
+use crate::middleware::expiry;
+use crate::middleware::routed::Routed;
+use crate::protocol::body::Received;
 use crate::protocol::{Adapter, Body, Client, Outcome, Target, websocket};
+use crate::route::Captures;
 use crate::rpc::{Caller, Status};
 use crate::telemetry::guard::Draining;
+use crate::upstream::Pool;
 
 use super::resume;
+
+/// A request that a call is to be made for.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) target: Arc<Target>,
+    /// Of the path; none where the path is the method's own.
+    pub(super) captures: Option<Captures>,
+    pub(super) asked: Asked,
+    pub(super) body: Received<AxumBody>,
+}
+
+/// What is wanted of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Answer,
+    /// Its head only.
+    Head,
+}
+
+/// What the route ring stands around: it makes the call.
+#[derive(Clone)]
+pub(super) struct Exchange {
+    pool: Pool,
+}
+
+impl Exchange {
+    /// Calls go by this pool.
+    pub(super) const fn new(pool: Pool) -> Self {
+        Self { pool }
+    }
+}
+
+impl Service<Routed<Found>> for Exchange {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Routed<Found>) -> Self::Future {
+        let pool = self.pool.clone();
+        Box::pin(async move {
+            let refusal = request.refusal.clone();
+            // A call that failed is an answer too: the layers around see its head.
+            Ok(answer(request, pool).await.unwrap_or_else(|status| refusal.answer(&status)))
+        })
+    }
+}
+
+async fn answer(request: Routed<Found>, pool: Pool) -> Result<Response<Body>, Status> {
+    let (client, outcome) = (request.client(), Arc::clone(request.outcome()));
+    let Routed { head, admitted, rest, .. } = request;
+    let Found { target, captures, asked, body } = rest;
+    let captures: Vec<&str> = captures.iter().flat_map(Captures::iter).collect();
+    if client == Client::WebSocket {
+        return upgrade(head, &captures, target, admitted, outcome, pool);
+    }
+    // A stream's headers are known without calling anybody.
+    if asked == Asked::Head
+        && let Some(response) = Adapter::choose(client, &head, &target)?.headers_only()
+    {
+        return Ok(response);
+    }
+    exchange(client, (head, body), &captures, target, admitted, outcome, pool).await
+}
 
 /// Serves a call.
 ///
 /// # Errors
 /// What went wrong before the status line went out.
-pub(super) async fn exchange<B>(
+async fn exchange<B>(
     client: Client,
     (head, body): (Parts, B),
     captures: &[&str],
@@ -46,7 +122,8 @@ where
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
     admitted.apply(&mut call.metadata);
     target.set_metadata(&mut call.metadata);
-    let reply = resume::send(caller, call, &target);
+    let expiry = admitted.expiry(call.kind);
+    let reply = expiry::limit(resume::send(caller, call, &target), expiry);
     adapter.encode(reply, target, outcome, draining).await
 }
 
@@ -54,7 +131,7 @@ where
 ///
 /// # Errors
 /// What went wrong before the upgrade.
-pub(super) fn upgrade(
+fn upgrade(
     head: Parts,
     captures: &[&str],
     target: Arc<Target>,
@@ -66,6 +143,7 @@ pub(super) fn upgrade(
     websocket::upgrade(head, captures, Arc::clone(&target), outcome, move |mut call| {
         admitted.apply(&mut call.metadata);
         target.set_metadata(&mut call.metadata);
-        resume::send(caller, call, &target)
+        let expiry = admitted.expiry(call.kind);
+        expiry::limit(resume::send(caller, call, &target), expiry)
     })
 }

@@ -11,6 +11,7 @@ use crate::rpc::FieldViolation;
 use crate::transcode::query;
 use crate::transcode::request::{Parts, RequestError};
 
+use super::credentials;
 use super::routes::{Route, RouteRow};
 use super::snapshot::Snapshot;
 
@@ -83,29 +84,43 @@ pub struct Close {
 }
 
 pub(super) fn explain(snapshot: &Snapshot, method: &str, target: &str, host: Option<&str>) -> Explanation {
+    let mut target = target.to_owned();
     let outcome = match target.parse::<Uri>() {
-        Ok(uri) => outcome(snapshot, method, &uri, host),
+        Ok(uri) => outcome(snapshot, method, uri, host, &mut target),
         Err(error) => {
             Outcome::Miss { status: 400, why: format!("this is no target: {error}"), close: Vec::new() }
         }
     };
-    Explanation { method: method.to_owned(), target: target.to_owned(), outcome }
+    Explanation { method: method.to_owned(), target, outcome }
 }
 
-fn outcome(snapshot: &Snapshot, method: &str, uri: &Uri, host: Option<&str>) -> Outcome {
+/// `target` loses credentials that stand in it.
+fn outcome(
+    snapshot: &Snapshot,
+    method: &str,
+    mut uri: Uri,
+    host: Option<&str>,
+    target: &mut String,
+) -> Outcome {
     let host = host.map(str::to_ascii_lowercase).or_else(|| uri.host().map(str::to_ascii_lowercase));
     let mut miss = Miss::NotFound;
     for router in snapshot.routes.routers(host.as_deref()) {
         match router.find(method, uri.path()) {
             Ok(found) => {
-                let captures: Vec<&str> = found.captures.iter().collect();
-                return matched(snapshot, found.value, &captures, uri);
+                let route = found.value;
+                let captures: Vec<String> = found.captures.iter().map(str::to_owned).collect();
+                if let Some((shown, _)) = credentials::without(&route.policy.access, &uri) {
+                    *target = shown.to_string();
+                    uri = shown;
+                }
+                let captures: Vec<&str> = captures.iter().map(String::as_str).collect();
+                return matched(snapshot, route, &captures, &uri);
             }
             Err(Miss::NotFound) => {}
             Err(why) => miss = why,
         }
     }
-    missed(snapshot, method, uri, host.as_deref(), miss)
+    missed(snapshot, method, &uri, host.as_deref(), miss)
 }
 
 fn matched(snapshot: &Snapshot, route: &Route, captures: &[&str], uri: &Uri) -> Outcome {

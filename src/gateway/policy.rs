@@ -9,10 +9,13 @@ use crate::config::model::{Balance, Config, HashKey, Route, Upstream};
 use crate::config::policy::{
     AuthChoice, DefaultValues, EnumCase, EnumForm, EnumPrefix, FieldName, FieldNames, Hedge, Idempotent,
     Int64Form, Metadata, Policy, PolicyKeys, Profile, Resume, Retry, StreamForm, Unknown, auth_statement,
-    open_credentials, resolve,
+    open_credentials, rate_scope, resolve,
 };
 use crate::config::problem::{Located, Location, Problem};
 use crate::middleware::access::Access;
+use crate::middleware::rate_limit::RateLimit;
+use crate::middleware::rate_limit::gcra::Limit;
+use crate::middleware::routed::RoutePolicy;
 use crate::protocol::LAST_EVENT_ID_PARAMETER;
 use crate::protocol::target::{
     FIELDS, MetadataPolicy, SsePolicy, StreamFraming, TargetPolicy, WebSocketPolicy,
@@ -43,7 +46,7 @@ pub(super) struct Made {
     pub(super) target: Arc<TargetPolicy>,
     pub(super) call: Arc<CallPolicy>,
     pub(super) idempotent: Idempotent,
-    pub(super) access: Arc<Access>,
+    pub(super) route: Arc<RoutePolicy>,
     pub(super) resume: Option<Resume>,
     pub(super) event_field: Option<Located<FieldName>>,
 }
@@ -77,6 +80,13 @@ impl<'c> Policies<'c> {
         self.open.clone().map(|at| Problem::error(at, message).help(help))
     }
 
+    /// The policy of requests that no route is found for, as far as `[defaults]` say it: how they are
+    /// answered, not who may call.
+    pub(super) fn of_misses(&self) -> RoutePolicy {
+        let levels = [&self.config.defaults];
+        RoutePolicy { access: Access::default(), ..route_policy(&resolve(&levels), &levels, self.blocks) }
+    }
+
     /// The policy of a method behind an upstream, by one of `[[routes]]` or not.
     pub(super) fn of(
         &mut self,
@@ -100,7 +110,7 @@ impl<'c> Policies<'c> {
                 target: Arc::new(target_policy(&policy, upstream, kind, self.secrets)),
                 call: Arc::new(call_policy(&policy, &upstream.name)),
                 idempotent: policy.retry.as_ref().map_or(Idempotent::Derived, |retry| retry.idempotent),
-                access: Arc::new(access(&policy, self.blocks)),
+                route: Arc::new(route_policy(&policy, &levels, self.blocks)),
                 resume: policy.resume,
                 event_field: policy.sse.event_field.0,
             }
@@ -109,17 +119,27 @@ impl<'c> Policies<'c> {
     }
 }
 
+fn route_policy(policy: &Policy, levels: &[&PolicyKeys], blocks: &Blocks) -> RoutePolicy {
+    RoutePolicy {
+        access: access(policy, blocks),
+        cors: policy.cors.clone(),
+        websocket_origins: policy.websocket.origins.0.clone().into(),
+        rate_limit: rate_limit(policy, levels),
+    }
+}
+
+fn rate_limit(policy: &Policy, levels: &[&PolicyKeys]) -> Option<RateLimit> {
+    let (count, period, burst) = policy.rate_limit.amounts()?;
+    let scope = rate_scope(levels).unwrap_or_default();
+    Some(RateLimit::new(Limit::new(count, period, burst), policy.rate_limit.by.clone(), scope))
+}
+
 fn access(policy: &Policy, blocks: &Blocks) -> Access {
     let authenticators = match &policy.auth {
         AuthChoice::None => Vec::new(),
         AuthChoice::AnyOf(names) => names.iter().filter_map(|name| blocks.get(name)).collect(),
     };
-    Access {
-        authenticators,
-        require: policy.require.clone(),
-        cors: policy.cors.clone(),
-        reserved: blocks.reserved.clone(),
-    }
+    Access { authenticators, require: policy.require.clone(), reserved: blocks.reserved.clone() }
 }
 
 fn call_policy(policy: &Policy, upstream: &Arc<str>) -> CallPolicy {
@@ -158,7 +178,6 @@ fn target_policy(policy: &Policy, upstream: &Upstream, kind: Kind, secrets: &Sec
             message_limit: policy.websocket.message,
             frame_limit: policy.websocket.frame.min(policy.websocket.message),
             idle_ping: policy.websocket.idle_ping.0,
-            origins: policy.websocket.origins.0.clone().into(),
             cookie: policy.websocket.cookie.0.clone(),
         },
         metadata: metadata_policy(&policy.metadata, secrets),

@@ -8,70 +8,72 @@ use http::header::{ALLOW, HOST, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 
-use crate::middleware::access::Access;
 use crate::middleware::cors;
+use crate::middleware::routed::RoutePolicy;
 use crate::protocol::{Client, Target, websocket};
 use crate::route::{Captures, Found, Miss};
 use crate::rpc::{Code, Origin, Status};
 
 use super::routes::{Route, RouteTable};
 
+/// What a request is for, and the policy that holds for it: of the route that was found, of one that the
+/// path has for another method, or of `[defaults]`.
+#[derive(Debug)]
+pub(super) struct Resolution {
+    pub(super) policy: Arc<RoutePolicy>,
+    pub(super) resolved: Resolved,
+}
+
 /// What a request is for.
 #[derive(Debug)]
 pub(super) enum Resolved {
     /// A call; `captures` are the values of the template's variables.
-    Call { target: Arc<Target>, access: Arc<Access>, captures: Option<Captures> },
+    Call { target: Arc<Target>, captures: Option<Captures> },
     /// `HEAD` on a route for `GET`: the same headers, without content (RFC 9110 §9.3.2).
-    Head { target: Arc<Target>, access: Arc<Access>, captures: Captures },
+    Head { target: Arc<Target>, captures: Captures },
     /// A browser asks whether a page may send `method`.
-    Preflight { access: Arc<Access>, method: Method },
+    Preflight { method: Method },
     /// `OPTIONS`: what the path allows.
     Options { allow: HeaderValue },
-}
-
-impl Resolved {
-    /// Who may call what was found.
-    pub(super) const fn access(&self) -> Option<&Arc<Access>> {
-        match self {
-            Self::Call { access, .. } | Self::Head { access, .. } | Self::Preflight { access, .. } => {
-                Some(access)
-            }
-            Self::Options { .. } => None,
-        }
-    }
+    /// Nothing is found: 400 for a path that nobody should send, 404, and 405 with `Allow`; for gRPC
+    /// `UNIMPLEMENTED`.
+    Missed(Status),
 }
 
 /// Finds the target.
-///
-/// # Errors
-/// 400 for a path that nobody should send, 404, and 405 with `Allow`; for gRPC `UNIMPLEMENTED`.
-pub(super) fn resolve(routes: &RouteTable, client: Client, head: &Parts) -> Result<Resolved, Status> {
-    let path = head.uri.path();
-    match client {
-        Client::Grpc => {
-            let (target, access) = routes.rpc(path).ok_or_else(|| unknown_method(path))?.clone();
-            Ok(Resolved::Call { target, access, captures: None })
-        }
+pub(super) fn resolve(routes: &RouteTable, client: Client, head: &Parts) -> Resolution {
+    let found = match client {
+        Client::Grpc => native(routes, head.uri.path()),
         Client::WebSocket => socket(routes, head, host(&head.uri, &head.headers).as_deref()),
         Client::Rest | Client::EventSource => {
-            let host = host(&head.uri, &head.headers);
+            let (path, host) = (head.uri.path(), host(&head.uri, &head.headers));
             match preflight(routes, head, path, host.as_deref()) {
-                Some(resolved) => Ok(resolved),
+                Some(resolution) => Ok(resolution),
                 None => rest(routes, &head.method, path, host.as_deref()),
             }
         }
-    }
+    };
+    found.unwrap_or_else(|status| Resolution {
+        policy: Arc::clone(&routes.missed),
+        resolved: Resolved::Missed(status),
+    })
+}
+
+fn native(routes: &RouteTable, path: &str) -> Result<Resolution, Status> {
+    let (target, policy) = routes.rpc(path).ok_or_else(|| unknown_method(path))?.clone();
+    Ok(Resolution { policy, resolved: Resolved::Call { target, captures: None } })
 }
 
 /// A preflight is for the route that it asks about; where that shares nothing it is an `OPTIONS` as any.
-fn preflight(routes: &RouteTable, head: &Parts, path: &str, host: Option<&str>) -> Option<Resolved> {
+fn preflight(routes: &RouteTable, head: &Parts, path: &str, host: Option<&str>) -> Option<Resolution> {
     let method = cors::preflight(head)?;
-    let found = rest(routes, &method, path, host).ok()?;
-    let access = found.access().filter(|access| !access.cors.origins.0.is_empty())?;
-    Some(Resolved::Preflight { access: Arc::clone(access), method })
+    let Resolution { policy, resolved } = rest(routes, &method, path, host).ok()?;
+    let is_call = matches!(resolved, Resolved::Call { .. } | Resolved::Head { .. });
+    let shares = is_call && !policy.cors.origins.0.is_empty();
+    shares.then_some(Resolution { policy, resolved: Resolved::Preflight { method } })
 }
 
-fn rest(routes: &RouteTable, method: &Method, path: &str, host: Option<&str>) -> Result<Resolved, Status> {
+fn rest(routes: &RouteTable, method: &Method, path: &str, host: Option<&str>) -> Result<Resolution, Status> {
     let mut allow = BTreeSet::new();
     match find(routes, method.as_str(), path, host, &mut allow)? {
         Some(found) => Ok(call(found)),
@@ -80,19 +82,32 @@ fn rest(routes: &RouteTable, method: &Method, path: &str, host: Option<&str>) ->
             found.map(head_of).ok_or_else(|| not_found(method, path))
         }
         None if allow.is_empty() => Err(not_found(method, path)),
-        None => {
-            let allow = allow_header(allow);
-            if method == Method::OPTIONS {
-                Ok(Resolved::Options { allow })
-            } else {
-                Err(not_allowed(method, path, allow))
-            }
-        }
+        None => other_method(routes, method, path, host, allow),
     }
 }
 
+/// The path is known, but not for this method. A page that may call what the path has may read that; of
+/// several methods the first in the order of `Allow` decides.
+fn other_method(
+    routes: &RouteTable,
+    method: &Method,
+    path: &str,
+    host: Option<&str>,
+    allow: BTreeSet<String>,
+) -> Result<Resolution, Status> {
+    let first = allow.first().map(|first| find(routes, first, path, host, &mut BTreeSet::new()));
+    let policy = first.transpose()?.flatten().map_or(&routes.missed, |found| &found.value.policy);
+    let allow = allow_header(allow);
+    let resolved = if method == Method::OPTIONS {
+        Resolved::Options { allow }
+    } else {
+        Resolved::Missed(not_allowed(method, path, allow))
+    };
+    Ok(Resolution { policy: Arc::clone(policy), resolved })
+}
+
 /// An upgrade is a request of its own kind: it asks for rules of `GET`, then of the other methods.
-fn socket(routes: &RouteTable, head: &Parts, host: Option<&str>) -> Result<Resolved, Status> {
+fn socket(routes: &RouteTable, head: &Parts, host: Option<&str>) -> Result<Resolution, Status> {
     let (path, mut allow) = (head.uri.path(), BTreeSet::new());
     if let Some(method) = websocket::method_override(head.uri.query().unwrap_or_default()) {
         let found = find(routes, method, path, host, &mut allow)?;
@@ -131,14 +146,16 @@ fn find<'r>(
     Ok(None)
 }
 
-fn call(found: Found<'_, Arc<Route>>) -> Resolved {
-    let Route { target, access, .. } = &**found.value;
-    Resolved::Call { target: Arc::clone(target), access: Arc::clone(access), captures: Some(found.captures) }
+fn call(found: Found<'_, Arc<Route>>) -> Resolution {
+    let Route { target, policy, .. } = &**found.value;
+    let resolved = Resolved::Call { target: Arc::clone(target), captures: Some(found.captures) };
+    Resolution { policy: Arc::clone(policy), resolved }
 }
 
-fn head_of(found: Found<'_, Arc<Route>>) -> Resolved {
-    let Route { target, access, .. } = &**found.value;
-    Resolved::Head { target: Arc::clone(target), access: Arc::clone(access), captures: found.captures }
+fn head_of(found: Found<'_, Arc<Route>>) -> Resolution {
+    let Route { target, policy, .. } = &**found.value;
+    let resolved = Resolved::Head { target: Arc::clone(target), captures: found.captures };
+    Resolution { policy: Arc::clone(policy), resolved }
 }
 
 /// The host that a request is for, in lower case and without port. The authority of the target beats

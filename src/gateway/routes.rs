@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::config::model::{Collisions, Config, Hosts, Upstream};
 use crate::config::problem::Problem;
-use crate::middleware::access::Access;
+use crate::middleware::routed::RoutePolicy;
 use crate::protocol::Target;
 use crate::route::{Router, RouterBuilder, Template};
 use crate::schema::{Method, MethodId};
@@ -52,7 +52,7 @@ pub(super) struct Route {
     pub(super) upstream: usize,
     pub(super) toml: Option<usize>,
     pub(super) target: Arc<Target>,
-    pub(super) access: Arc<Access>,
+    pub(super) policy: Arc<RoutePolicy>,
 }
 
 /// A row of `transom routes`.
@@ -80,7 +80,9 @@ pub(super) struct RouteTable {
     hosts: HashMap<Box<str>, Router<Arc<Route>>>,
     any_host: Router<Arc<Route>>,
     /// Native gRPC, by path.
-    rpc: HashMap<Box<str>, (Arc<Target>, Arc<Access>)>,
+    rpc: HashMap<Box<str>, (Arc<Target>, Arc<RoutePolicy>)>,
+    /// The policy of what has no route.
+    pub(super) missed: Arc<RoutePolicy>,
 }
 
 impl RouteTable {
@@ -90,7 +92,7 @@ impl RouteTable {
     }
 
     /// The target of a gRPC path.
-    pub(super) fn rpc(&self, path: &str) -> Option<&(Arc<Target>, Arc<Access>)> {
+    pub(super) fn rpc(&self, path: &str) -> Option<&(Arc<Target>, Arc<RoutePolicy>)> {
         self.rpc.get(path)
     }
 
@@ -148,7 +150,7 @@ struct Builder<'c> {
     entries: Vec<Arc<Route>>,
     hosts: HashMap<Box<str>, RouterBuilder<Arc<Route>>>,
     any_host: RouterBuilder<Arc<Route>>,
-    rpc: HashMap<Box<str>, (Arc<Target>, Arc<Access>)>,
+    rpc: HashMap<Box<str>, (Arc<Target>, Arc<RoutePolicy>)>,
     problems: Vec<Problem>,
 }
 
@@ -207,7 +209,7 @@ impl<'c> Builder<'c> {
             let Some(upstream) = assignment.upstream(method) else { continue };
             let entry = Entry { rule: Rule::Auto, source: RouteSource::Auto, method, upstream, toml: None };
             let Some(compiled) = self.compile(entry) else { continue };
-            let native = (Arc::clone(&compiled.target), Arc::clone(&compiled.access));
+            let native = (Arc::clone(&compiled.target), Arc::clone(&compiled.policy));
             self.rpc.insert(method.path().into(), native);
             if upstream.1.auto_routes {
                 self.enter(entry, &compiled);
@@ -261,7 +263,7 @@ impl<'c> Builder<'c> {
             upstream: entry.upstream.0,
             toml: entry.toml,
             target: Arc::clone(&compiled.target),
-            access: Arc::clone(&compiled.access),
+            policy: Arc::clone(&compiled.policy),
         });
         match router.insert(&compiled.http_method, &compiled.template, Arc::clone(&route)) {
             Ok(()) => self.entries.push(route),
@@ -299,6 +301,7 @@ impl<'c> Builder<'c> {
             hosts: self.hosts.into_iter().map(|(host, router)| (host, router.build())).collect(),
             any_host: self.any_host.build(),
             rpc: self.rpc,
+            missed: Arc::new(self.policies.of_misses()),
         };
         (table, self.problems)
     }

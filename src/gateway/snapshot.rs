@@ -16,6 +16,7 @@ use crate::transcode::Codec;
 use crate::upstream::Spec;
 
 use super::auth::Blocks;
+use super::issuers::Issuers;
 use super::reflection;
 use super::routes::{self, RouteTable};
 use super::secrets::Secrets;
@@ -37,13 +38,17 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Reads, checks and compiles everything.
-    pub(super) fn load(source: &Source, generation: u64) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+    pub(super) fn load(
+        source: &Source,
+        generation: u64,
+        issuers: &Issuers,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let config::Loaded { config, mut warnings } = config::load(source)?;
         let reflected = reflection::ask_all(&config)?;
         let schema = load::load(&config.schema, &reflected.sets)?;
         warnings.extend(reflected.warnings);
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
-        let (blocks, mut problems) = Blocks::load(&config);
+        let (blocks, mut problems) = Blocks::load(&config, issuers);
         let (secrets, more) = Secrets::load(config.fixed_metadata().flat_map(Fixed::references));
         problems.extend(more);
         let (routes, more) = routes::build(&config, &codec, &blocks, &secrets);

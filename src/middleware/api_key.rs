@@ -1,4 +1,4 @@
-//! API keys: `ID.SECRET` in a header. The file of keys holds the SHA-256 of each secret.
+//! API keys: `ID.SECRET` in a header, or where that is allowed in the query. The file of keys holds the SHA-256 of each secret.
 //!
 //! Secrets are random and long (`transom key new ID` makes them), so a plain hash serves: there is no
 //! list of likely ones to try. Hashes are compared in constant time, and an unknown id costs the same.
@@ -9,20 +9,22 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, request::Parts};
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
-use serde_json::Value as Json;
 use subtle::ConstantTimeEq as _;
 
 use super::credential;
-use super::identity::Identity;
-use crate::rpc::metadata::is_reserved;
-use crate::rpc::{Code, Origin, Status};
+use super::identity::{Identity, Listed};
+use crate::config::auth::ApiKey as Spec;
+use crate::rpc::Status;
 
 const HASH: usize = 32;
 
 /// The keys of one block.
 #[derive(Debug)]
 pub struct ApiKeys {
+    policy: Arc<str>,
     header: HeaderName,
+    /// The parameter that a key may stand in, too.
+    query: Option<Box<str>>,
     keys: HashMap<Box<str>, Key>,
 }
 
@@ -55,16 +57,17 @@ impl ApiKeys {
     ///
     /// # Errors
     /// What is wrong, without any of the text: it is secret.
-    pub fn new(policy: &Arc<str>, header: HeaderName, pass: bool, text: &str) -> Result<Self, String> {
+    pub fn new(policy: &Arc<str>, spec: &Spec, pass: bool, text: &str) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        let strip = (!pass).then(|| header.clone());
+        let strip = (!pass).then(|| spec.header.clone());
         let mut keys = HashMap::new();
         for (id, entry) in file.keys {
             let key =
                 key(policy, &id, entry, strip.clone()).map_err(|error| format!("keys.{id}: {error}"))?;
             keys.insert(id.into(), key);
         }
-        Ok(Self { header, keys })
+        let (header, query) = (spec.header.clone(), spec.query.as_deref().map(Box::from));
+        Ok(Self { policy: Arc::clone(policy), header, query, keys })
     }
 
     /// Names of metadata that identities write.
@@ -75,8 +78,13 @@ impl ApiKeys {
     /// The challenge of a 401. No scheme is registered for keys in headers of their own.
     #[must_use]
     pub fn challenge(&self) -> HeaderValue {
-        let text = format!("ApiKey header=\"{}\"", self.header);
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("ApiKey"))
+        credential::challenge("ApiKey", &self.policy, &[("header", self.header.as_str())])
+    }
+
+    /// The parameter that a key may stand in, which is to be taken out of a request's target.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
     }
 
     /// Looks for a key in the head of a request; `None` when there is none.
@@ -84,12 +92,17 @@ impl ApiKeys {
     /// # Errors
     /// A key that is not good.
     pub fn authenticate(&self, head: &Parts) -> Result<Option<Arc<Identity>>, Status> {
-        let Some(value) = credential::only(&head.headers, &self.header)? else { return Ok(None) };
-        let found = value.to_str().ok().and_then(|text| self.find(text));
+        let header = credential::only(&head.headers, &self.header)?.map(HeaderValue::to_str);
+        let query = self.query.as_deref().map_or(Ok(None), |name| credential::parameter(head, name))?;
+        let text = match (header, query) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => return Err(credential::malformed("there are two API keys")),
+            (Some(text), None) => text.ok(),
+            (None, text) => text,
+        };
+        let found = text.and_then(|text| self.find(text));
         found.map(Some).ok_or_else(|| {
-            let message = "the API key is not known";
-            let status = Status::new(Code::Unauthenticated, Origin::Client, "API_KEY_INVALID", message);
-            status.with_header(http::header::WWW_AUTHENTICATE, self.challenge())
+            credential::invalid("API_KEY_INVALID", "the API key is not known", self.challenge())
         })
     }
 
@@ -109,24 +122,9 @@ fn key(policy: &Arc<str>, id: &str, entry: Entry, strip: Option<HeaderName>) -> 
         return Err("an id has no dot: it ends where the secret begins".to_owned());
     }
     let sha256 = parse_hex(&entry.sha256).ok_or("sha256 must be 64 hexadecimal digits")?;
-    let metadata = entry.metadata.into_iter().map(|(name, value)| metadata(&name, &value));
-    let identity = Identity {
-        policy: Arc::clone(policy),
-        subject: id.into(),
-        scopes: entry.scopes.into_iter().map(String::into_boxed_str).collect(),
-        claims: Json::Object(serde_json::Map::new()),
-        metadata: metadata.collect::<Result<_, _>>()?,
-        strip,
-        expires: u64::MAX,
-    };
-    Ok(Key { sha256, identity: Arc::new(identity) })
-}
-
-fn metadata(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let parsed = HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| !is_reserved(name));
-    let parsed = parsed.ok_or_else(|| format!("`{name}` cannot be set as metadata"))?;
-    let value = HeaderValue::from_str(value).map_err(|_| format!("the value of `{name}` is not ASCII"))?;
-    Ok((parsed, value))
+    let listed = Listed { scopes: entry.scopes, metadata: entry.metadata };
+    let identity = listed.identity(policy, id, strip)?;
+    Ok(Key { sha256, identity })
 }
 
 fn parse_hex(text: &str) -> Option<[u8; HASH]> {
@@ -142,7 +140,10 @@ fn parse_hex(text: &str) -> Option<[u8; HASH]> {
 
 #[cfg(test)]
 mod tests {
+    use super::credential::{FromQuery, Secret};
     use super::*;
+    use crate::config::auth::Reference;
+    use crate::config::problem::{Located, Location};
 
     /// The SHA-256 of "secret".
     const SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
@@ -151,7 +152,16 @@ mod tests {
         let text = format!(
             "[keys.shop]\nsha256 = \"{SECRET}\"\nscopes = [\"read\"]\nmetadata = {{ \"x-user\" = \"shop\" }}\n"
         );
-        ApiKeys::new(&"partners".into(), HeaderName::from_static("x-api-key"), false, &text).unwrap()
+        ApiKeys::new(&"partners".into(), &spec(), false, &text).unwrap()
+    }
+
+    fn spec() -> Spec {
+        let value = Reference::Env(String::new());
+        Spec {
+            keys: Located { value, at: Location::default() },
+            header: HeaderName::from_static("x-api-key"),
+            query: Some("key".into()),
+        }
     }
 
     fn ask(values: &[&str]) -> Result<Option<Arc<Identity>>, Status> {
@@ -178,6 +188,25 @@ mod tests {
     }
 
     #[test]
+    fn a_key_may_stand_in_the_query_but_not_in_two_places() {
+        let ask = |header: Option<&'static str>, query: &[&str]| {
+            let mut request = http::Request::new(());
+            if let Some(header) = header {
+                request.headers_mut().insert("x-api-key", HeaderValue::from_static(header));
+            }
+            let taken = query.iter().map(|&value| (Box::from("key"), Secret(value.to_owned())));
+            request.extensions_mut().insert(FromQuery(taken.collect()));
+            keys().authenticate(&request.into_parts().0).map(|identity| identity.is_some())
+        };
+        assert!(ask(None, &["shop.secret"]).unwrap());
+        assert!(!ask(None, &[]).unwrap());
+        assert_eq!(ask(None, &["shop.wrong"]).unwrap_err().http_status(), 401);
+        assert_eq!(ask(None, &["shop.secret", "shop.secret"]).unwrap_err().http_status(), 400);
+        assert_eq!(ask(Some("shop.secret"), &["shop.secret"]).unwrap_err().http_status(), 400);
+        assert_eq!(format!("{:?}", Secret("shop.secret".into())), "***");
+    }
+
+    #[test]
     fn what_is_wrong_with_a_file_is_told_without_its_text() {
         for (text, wrong) in [
             ("[keys.a]\nsha256 = \"topsecret\"", "keys.a: sha256 must be 64 hexadecimal digits"),
@@ -190,11 +219,10 @@ mod tests {
                 "unknown field `secret`, expected one of `sha256`, `scopes`, `metadata`",
             ),
         ] {
-            let error =
-                ApiKeys::new(&"p".into(), HeaderName::from_static("x-api-key"), false, text).unwrap_err();
+            let error = ApiKeys::new(&"p".into(), &spec(), false, text).unwrap_err();
             assert!(error.starts_with(wrong) && !error.contains("topsecret"), "{error}");
         }
         let text = format!("[keys.a]\nsha256 = \"{SECRET}\"\nmetadata = {{ \"grpc-timeout\" = \"1S\" }}");
-        assert!(ApiKeys::new(&"p".into(), HeaderName::from_static("x-api-key"), false, &text).is_err());
+        assert!(ApiKeys::new(&"p".into(), &spec(), false, &text).is_err());
     }
 }

@@ -4,6 +4,8 @@
 //! A preflight is answered before anybody is asked who they are: browsers send it without credentials.
 //! A [`Cors`] is compiled from the policy keys of the resolved method; what a route is, is not known here.
 
+pub mod layer;
+
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,

@@ -1,12 +1,15 @@
 //! Who a caller has shown to be, and what is made of it.
 //!
-//! An [`Identity`] is made by one of the authenticators ([`super::jwt`], [`super::api_key`]) and read by
-//! the layers behind them. It never stands in an HTTP header, so no client can forge it.
+//! An [`Identity`] is made by one of the authenticators ([`super::jwt`], [`super::api_key`],
+//! [`super::basic`], [`super::mtls`]) and read by the layers behind them. It never stands in an HTTP header, so no client can forge it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use serde_json::Value as Json;
+
+use crate::rpc::metadata::is_reserved;
 
 /// A caller that has proved who it is.
 #[derive(Clone, Debug)]
@@ -22,8 +25,57 @@ pub struct Identity {
     pub metadata: Vec<(HeaderName, HeaderValue)>,
     /// The header that carried the credential, where it ends at the gateway.
     pub strip: Option<HeaderName>,
-    /// When it ends, in seconds since 1970.
-    pub expires: u64,
+    /// Whether a bearer token shows it: those have a way to say what they lack (RFC 6750 §3.1).
+    pub is_token: bool,
+    /// When it ends, in seconds since 1970; `None`: it does not by itself.
+    pub expires: Option<u64>,
+}
+
+impl Identity {
+    /// Whether it is good at so many seconds since 1970.
+    #[must_use]
+    pub fn is_good(&self, now: u64) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+/// Somebody whom a file lists, with what it says beside how they show themselves.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) scopes: Vec<String>,
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+impl Listed {
+    /// The identity, by the name that it is listed with.
+    ///
+    /// # Errors
+    /// What cannot be set as metadata.
+    pub(super) fn identity(
+        self,
+        policy: &Arc<str>,
+        subject: &str,
+        strip: Option<HeaderName>,
+    ) -> Result<Arc<Identity>, String> {
+        let metadata = self.metadata.into_iter().map(|(name, value)| metadata(&name, &value));
+        Ok(Arc::new(Identity {
+            policy: Arc::clone(policy),
+            subject: subject.into(),
+            scopes: self.scopes.into_iter().map(String::into_boxed_str).collect(),
+            claims: Json::Object(serde_json::Map::new()),
+            metadata: metadata.collect::<Result<_, _>>()?,
+            strip,
+            is_token: false,
+            expires: None,
+        }))
+    }
+}
+
+fn metadata(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let parsed = HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| !is_reserved(name));
+    let parsed = parsed.ok_or_else(|| format!("`{name}` cannot be set as metadata"))?;
+    let value = HeaderValue::from_str(value).map_err(|_| format!("the value of `{name}` is not ASCII"))?;
+    Ok((parsed, value))
 }
 
 /// A claim as a header can hold it: texts, numbers and truth values of printable ASCII, to a size.

@@ -147,9 +147,53 @@ impl Adapter {
     }
 }
 
+/// How a failure of one request is told, whoever finds it: to its client in the client's language, and
+/// to whoever logs.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    client: Client,
+    method: Method,
+    version: Version,
+    codec: Arc<Codec>,
+    outcome: Arc<Outcome>,
+}
+
+impl Refusal {
+    /// Of a request with this head.
+    #[must_use]
+    pub fn of(head: &Parts, outcome: &Arc<Outcome>, codec: &Arc<Codec>) -> Self {
+        Self {
+            client: outcome.client(),
+            method: head.method.clone(),
+            version: head.version,
+            codec: Arc::clone(codec),
+            outcome: Arc::clone(outcome),
+        }
+    }
+
+    /// Of a request in a test, where there is no schema.
+    #[cfg(test)]
+    pub fn bare(head: &Parts, outcome: &Arc<Outcome>) -> Self {
+        Self::of(head, outcome, Codec::standard())
+    }
+
+    /// The answer, with what happened noted.
+    #[must_use]
+    pub fn answer(&self, status: &Status) -> Response<Body> {
+        self.outcome.fail(status);
+        let target = self.outcome.target().map(Arc::as_ref);
+        refuse(self.client, &self.method, self.version, status, target, &self.codec)
+    }
+
+    /// The notes of the request.
+    #[must_use]
+    pub const fn outcome(&self) -> &Arc<Outcome> {
+        &self.outcome
+    }
+}
+
 /// Answers a request that failed, in the language of its client; `target` is what it was for, where that is known.
-#[must_use]
-pub fn refuse(
+fn refuse(
     client: Client,
     method: &Method,
     version: Version,

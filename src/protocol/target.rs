@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use crate::config::policy::OriginPattern;
 use crate::rpc::{CallPolicy, FieldViolation, Kind, Message, Metadata, Method, Status};
 use crate::transcode::field_text::FieldText;
 use crate::transcode::http_body::HttpBody;
@@ -255,8 +254,6 @@ pub struct WebSocketPolicy {
     pub frame_limit: usize,
     /// After how much silence a client is pinged, and how long it has to answer.
     pub idle_ping: Duration,
-    /// Origins that may connect besides the gateway's own.
-    pub origins: Box<[OriginPattern]>,
     /// The cookie whose value counts as the caller's token.
     pub cookie: Option<Arc<str>>,
 }

@@ -46,6 +46,29 @@ pub struct FieldViolationProto {
     pub description: String,
 }
 
+/// `google.rpc.RetryInfo`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    pub retry_delay: Option<prost_types::Duration>,
+}
+
+/// `google.rpc.QuotaFailure`, as far as it is written here.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct QuotaFailure {
+    #[prost(message, repeated, tag = "1")]
+    pub violations: Vec<QuotaViolation>,
+}
+
+/// `google.rpc.QuotaFailure.Violation`.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct QuotaViolation {
+    #[prost(string, tag = "1")]
+    pub subject: String,
+    #[prost(string, tag = "2")]
+    pub description: String,
+}
+
 impl From<&[FieldViolation]> for BadRequest {
     fn from(violations: &[FieldViolation]) -> Self {
         let proto = |violation: &FieldViolation| FieldViolationProto {

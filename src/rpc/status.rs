@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use prost::Message as _;
 
-use super::error_details::{BadRequest, ErrorInfo, TYPE_PREFIX};
+use super::error_details::{BadRequest, ErrorInfo, QuotaFailure, QuotaViolation, RetryInfo, TYPE_PREFIX};
 use super::{Again, Code, Metadata};
 
 /// The `domain` of the `google.rpc.ErrorInfo` in errors that Transom itself raises.
@@ -153,6 +154,22 @@ impl Status {
     #[must_use]
     pub fn with_violations(mut self, violations: &[FieldViolation]) -> Self {
         self.details.push(pack("google.rpc.BadRequest", &BadRequest::from(violations)));
+        self
+    }
+
+    /// Adds `google.rpc.RetryInfo`: after how long it is worth another try.
+    #[must_use]
+    pub fn with_retry_delay(mut self, delay: Duration) -> Self {
+        let info = RetryInfo { retry_delay: delay.try_into().ok() };
+        self.details.push(pack("google.rpc.RetryInfo", &info));
+        self
+    }
+
+    /// Adds `google.rpc.QuotaFailure`: of what somebody has had too much.
+    #[must_use]
+    pub fn with_quota_failure(mut self, subject: &str, description: &str) -> Self {
+        let violation = QuotaViolation { subject: subject.to_owned(), description: description.to_owned() };
+        self.details.push(pack("google.rpc.QuotaFailure", &QuotaFailure { violations: vec![violation] }));
         self
     }
 

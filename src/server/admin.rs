@@ -47,10 +47,13 @@ pub(super) fn router(
         .with_state(Admin { gateway, reloader, draining })
 }
 
-/// Ready from the first moment (the configuration is loaded before anything listens) until the drain.
+/// Ready from the first moment (the configuration is loaded before anything listens), unless keys of
+/// issuers are still to be fetched, until the drain.
 async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
     if admin.draining.is_draining() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else if !admin.gateway.is_ready() {
+        (StatusCode::SERVICE_UNAVAILABLE, "waiting for the keys of an issuer\n")
     } else {
         (StatusCode::OK, "ready\n")
     }

@@ -74,6 +74,7 @@ impl Control {
                 }
             });
         }
+        self.runtime.spawn(self.gateway.tend());
         self.runtime.spawn(self.admin(admin));
         self.runtime.spawn(self.watcher.run(self.options.poll, self.reloader.clone()));
         let ended = self.runtime.spawn_blocking(move || join(workers));

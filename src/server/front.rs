@@ -96,7 +96,7 @@ impl hyper::service::Service<Request<Incoming>> for Front {
         let in_flight = self.activity.as_ref().map(InFlight::new);
         let state = match admit::check(&request, &self.door.limits) {
             Ok(()) => {
-                request.extensions_mut().insert(self.client);
+                request.extensions_mut().insert(self.client.clone());
                 request.extensions_mut().insert(self.door.draining.clone());
                 // A router is an `Arc`; calling it needs a clone of its own.
                 let mut router = self.door.router.clone();

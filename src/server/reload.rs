@@ -61,6 +61,7 @@ impl Reloader {
         let mut files = self.shared.gateway.watched();
         if let Some(tls) = &self.shared.gateway.config().server.tls {
             files.extend([tls.cert.value.clone(), tls.key.value.clone()]);
+            files.extend(tls.clients.iter().map(|clients| clients.ca.value.clone()));
         }
         files.sort();
         files.dedup();

@@ -16,7 +16,9 @@ use tokio::runtime::Handle;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::{Activity, Version};
+use super::tls;
 use super::worker::Slot;
+use crate::telemetry::guard::ClientCertificate;
 
 /// A client's byte stream.
 #[derive(Debug)]
@@ -26,6 +28,16 @@ pub(super) enum Socket {
     Tls(Box<TlsStream<TcpStream>>),
     /// What is left when it has been given away.
     Gone,
+}
+
+impl Socket {
+    /// The certificate that the client has shown.
+    pub(super) fn certificate(&self) -> Option<ClientCertificate> {
+        match self {
+            Self::Tls(stream) => tls::client_certificate(stream.get_ref().1),
+            Self::Tcp(_) | Self::Unix(_) | Self::Gone => None,
+        }
+    }
 }
 
 /// Calls a method of whichever stream it is.

@@ -120,9 +120,10 @@ impl Destination for Home {
 
 impl Home {
     async fn serve(self, accepted: Accepted) {
-        let client =
-            ClientInfo { peer: accepted.client(), tls: self.tls.is_some() && accepted.client().is_some() };
+        let peer = accepted.client();
         let Some(socket) = self.open(accepted).await else { return };
+        let certificate = socket.certificate().map(Arc::new);
+        let client = ClientInfo { peer, tls: matches!(socket, Socket::Tls(_)), certificate };
         connection::serve(socket, self.door.open(client), self.limits, self.slot).await;
     }
 

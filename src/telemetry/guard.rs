@@ -12,12 +12,24 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// What the listener knows of a client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientInfo {
     /// The address that the connection came from; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
     /// Whether the connection is encrypted: the scheme is `https`.
     pub tls: bool,
+    /// The certificate that it has shown, where it has and where the listener asks for one.
+    pub certificate: Option<Arc<ClientCertificate>>,
+}
+
+/// A client's certificate that the listener's `client_ca` vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The URIs among its names, such as a SPIFFE ID.
+    pub uris: Vec<Box<str>>,
+    pub dns: Vec<Box<str>>,
+    /// When it ends, in seconds since 1970.
+    pub expires: u64,
 }
 
 /// Where a process is between its start and its end.

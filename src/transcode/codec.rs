@@ -31,8 +31,9 @@ impl Codec {
 
     /// The codec of the standard types alone, for an Any of a type that a schema lacks.
     #[must_use]
-    pub fn standard() -> &'static Self {
-        static STANDARD: LazyLock<Codec> = LazyLock::new(|| Codec::new(Arc::clone(standard())));
+    pub fn standard() -> &'static Arc<Self> {
+        static STANDARD: LazyLock<Arc<Codec>> =
+            LazyLock::new(|| Arc::new(Codec::new(Arc::clone(standard()))));
         &STANDARD
     }
 

@@ -53,6 +53,23 @@ pub fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, 
     })
 }
 
+/// Takes the parameters of some names out of a query, however their names are written. What is left is as it was;
+/// a taken value that cannot be decoded is given as it is.
+#[must_use]
+pub fn take<'n>(query: &str, names: &[&'n str]) -> (String, Vec<(&'n str, String)>) {
+    let mut taken = Vec::new();
+    let is_left = |pair: &&str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let Some(name) = decode(name).and_then(|name| names.iter().find(|own| name == ***own)) else {
+            return true;
+        };
+        taken.push((*name, decode(value).map_or_else(|| value.to_owned(), Cow::into_owned)));
+        false
+    };
+    let left: Vec<&str> = query.split('&').filter(is_left).collect();
+    (left.join("&"), taken)
+}
+
 fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(Cow::Borrowed(text));

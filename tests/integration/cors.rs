@@ -83,7 +83,7 @@ async fn a_preflight_of_another_page_is_refused() {
     let closed = preflight(&gateway, "/v1/items/1", "DELETE", APP).fetch().await;
     assert_eq!((closed.status, closed.header("access-control-allow-origin")), (204, ""));
     let unknown = preflight(&gateway, "/nowhere", "GET", APP).fetch().await;
-    assert_eq!((unknown.status, unknown.header("access-control-allow-origin")), (404, ""));
+    assert_eq!((unknown.status, unknown.header("access-control-allow-methods")), (404, ""));
 }
 
 #[tokio::test]
@@ -100,6 +100,30 @@ async fn a_page_reads_answers_and_errors_if_it_may() {
         let answer = request.fetch().await;
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ""));
         assert_eq!(vary(&answer), "origin");
+    }
+}
+
+#[tokio::test]
+async fn a_page_reads_that_there_is_nothing() {
+    let (_upstream, gateway) = shared().await;
+    // What a path has decides for its other methods, and `[defaults]` for what nobody knows.
+    for (method, target, status, shared) in [
+        ("GET", "/nowhere", 404, true),
+        ("PATCH", "/v1/items/1/changes", 405, true),
+        ("OPTIONS", "/v1/items/1/changes", 204, true),
+        ("POST", "/v1/items/1/changes", 405, true),
+        ("GET", "//v1/items/1", 400, true),
+    ] {
+        let answer = gateway.request(method, target).header("origin", APP).fetch().await;
+        let told = answer.header("access-control-allow-origin") == APP;
+        assert_eq!((answer.status, told), (status, shared), "{method} {target}");
+        assert_eq!(vary(&answer), "origin");
+        let evil = gateway.request(method, target).header("origin", EVIL).fetch().await;
+        assert_eq!(
+            (evil.status, evil.header("access-control-allow-origin")),
+            (status, ""),
+            "{method} {target}"
+        );
     }
 }
 

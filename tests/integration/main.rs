@@ -12,7 +12,9 @@
 #[allow(dead_code, reason = "the tests of every part share it, and none needs all of it")]
 mod support;
 
+mod attacks;
 mod auth;
+mod callers;
 mod cancellation;
 mod chaos;
 mod check;
@@ -25,6 +27,7 @@ mod forms;
 mod grpc;
 mod hostile;
 mod init;
+mod limits;
 mod metadata;
 mod operation;
 mod partial;
@@ -41,3 +44,4 @@ mod streams;
 mod upstream;
 mod upstreams;
 mod websocket;
+mod issuers;

@@ -6,6 +6,7 @@ pub mod events;
 pub mod feed;
 pub mod fleet;
 pub mod gateway;
+pub mod issuer;
 pub mod load;
 pub mod proxy;
 pub mod raw;

@@ -22,6 +22,8 @@ group! {
         scopes: Vec<String> = Vec::new();
         /// Claims by JSON pointer, and what each must be or contain.
         claims: Claims = Claims::default();
+        /// Whether a stream ends when what its caller has shown does.
+        unexpired: bool = true;
     }
 }
 

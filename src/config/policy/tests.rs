@@ -54,9 +54,13 @@ fn defaults_are_those_of_the_reference() {
         "auth = \"none\"",
         "require.scopes = []",
         "require.claims = {}",
+        "require.unexpired = true",
         "cors.origins = []",
         "cors.credentials = false",
         "cors.max_age = \"10m\"",
+        "rate_limit.rate = \"none\"",
+        "rate_limit.burst = \"rate\"",
+        "rate_limit.by = \"identity\"",
     ];
     assert_eq!(rows, expected);
 }

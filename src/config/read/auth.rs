@@ -1,5 +1,7 @@
 //! `[auth.NAME]`: one reader a type of block.
 
+mod key_source;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +9,9 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::name;
-use crate::config::auth::{Algorithm, ApiKey, Auth, AuthKind, Jwt, Reference};
+use crate::config::auth::{
+    Algorithm, ApiKey, Auth, AuthKind, Basic, CertificateName, Jwt, KeySource, Mtls, Reference,
+};
 use crate::config::entry::{Choice, Entry};
 use crate::config::table::Table;
 use crate::config::unbuilt::Shape;
@@ -22,9 +26,9 @@ const MOST_LEEWAY: Duration = Duration::from_secs(300);
 enum Kind {
     Jwt,
     ApiKey,
-    /// Named by the vocabulary, not built yet; so are those below.
     Basic,
     Mtls,
+    /// Named by the vocabulary, not built yet; so is the one below.
     ExtAuthz,
     Forward,
 }
@@ -84,8 +88,11 @@ fn block(name: &str, entry: &Entry<'_>) -> Option<Auth> {
     let kind = match kind?.value {
         Kind::Jwt => jwt(&mut table).map(|jwt| AuthKind::Jwt(Box::new(jwt))),
         Kind::ApiKey => api_key(&mut table).map(AuthKind::ApiKey),
-        Kind::Basic | Kind::Mtls | Kind::ExtAuthz | Kind::Forward => {
-            table.wrong("this `type` is not built yet", "write \"jwt\" or \"api_key\"");
+        Kind::Basic => basic(&mut table).map(AuthKind::Basic),
+        Kind::Mtls => Some(AuthKind::Mtls(mtls(&mut table))),
+        Kind::ExtAuthz | Kind::Forward => {
+            let help = "write one of \"jwt\", \"api_key\", \"basic\", \"mtls\"";
+            table.wrong("this `type` is not built yet", help);
             return None;
         }
     };
@@ -98,16 +105,22 @@ fn block(name: &str, entry: &Entry<'_>) -> Option<Auth> {
 fn jwt(table: &mut Table<'_>) -> Option<Jwt> {
     let issuer = table.required("issuer", "\"https://issuer.example.com\"", text);
     let audiences = table.required("audiences", "[\"my-api\"]", texts);
-    let jwks = table.required("jwks", "\"file:keys.json\"", key_source);
+    let jwks = table.required("jwks", "\"https://issuer.example.com/keys.json\"", key_source::read);
+    let jwks_ca = table.located("jwks_ca", Entry::path);
     let algorithms = table.get("algorithms", algorithms).unwrap_or_else(|| vec![Algorithm::Rs256]);
     let leeway = table.get("leeway", leeway).unwrap_or(DEFAULT_LEEWAY);
     let max_lifetime = table.get("max_lifetime", Entry::duration);
     let token_type = table.get("token_type", text);
     let claims_to_metadata = table.get("claims_to_metadata", claims_to_metadata).unwrap_or_default();
+    let jwks = jwks?;
+    if let (Some(_), KeySource::Reference(_)) = (&jwks_ca, &jwks.value) {
+        table.wrong("`jwks_ca` is for keys that come from a URL", "leave it out");
+    }
     Some(Jwt {
         issuer: issuer?.value,
         audiences: audiences?.value,
-        jwks: jwks?,
+        jwks,
+        jwks_ca,
         algorithms,
         leeway,
         max_lifetime,
@@ -119,7 +132,41 @@ fn jwt(table: &mut Table<'_>) -> Option<Jwt> {
 fn api_key(table: &mut Table<'_>) -> Option<ApiKey> {
     let keys = table.required("keys", "\"file:keys.toml\"", reference);
     let header = table.get("header", name::header);
-    Some(ApiKey { keys: keys?, header: header.unwrap_or(HeaderName::from_static("x-api-key")) })
+    let query = table.get("query", text);
+    Some(ApiKey { keys: keys?, header: header.unwrap_or(HeaderName::from_static("x-api-key")), query })
+}
+
+fn basic(table: &mut Table<'_>) -> Option<Basic> {
+    Some(Basic { users: table.required("users", "\"file:users.toml\"", reference)? })
+}
+
+fn mtls(table: &mut Table<'_>) -> Mtls {
+    let names = table.get("names", |entry| {
+        let names = entry.texts(certificate_name)?;
+        Some(names.into_iter().map(|name| name.value).collect())
+    });
+    let claims_to_metadata = table.get("claims_to_metadata", claims_to_metadata);
+    Mtls { names: names.unwrap_or_default(), claims_to_metadata: claims_to_metadata.unwrap_or_default() }
+}
+
+/// `scheme://…`, `scheme://…/*` or `dns:NAME`. Nothing else may hold a `*`: names are compared whole.
+fn certificate_name(entry: &Entry<'_>, text: &str) -> Option<CertificateName> {
+    let help = "write a URI, all below one (\"spiffe://example.org/shop/*\"), or \"dns:client.example.org\"";
+    let name = match text.strip_prefix("dns:") {
+        Some(name) if !name.is_empty() => CertificateName::Dns(name.to_owned()),
+        Some(_) => return entry.wrong("must have a name", help),
+        None => match text.strip_suffix('*') {
+            Some(prefix) if prefix.ends_with('/') => CertificateName::UriBelow(prefix.to_owned()),
+            _ => CertificateName::Uri(text.to_owned()),
+        },
+    };
+    let (CertificateName::Uri(rest) | CertificateName::UriBelow(rest) | CertificateName::Dns(rest)) = &name;
+    let is_uri = rest.split_once(':').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty());
+    let is_bare_host = matches!(&name, CertificateName::UriBelow(prefix) if prefix.ends_with("://"));
+    if rest.contains('*') || is_bare_host || !is_uri && !matches!(name, CertificateName::Dns(_)) {
+        return entry.wrong(format!("\"{text}\" is no name of a certificate"), help);
+    }
+    Some(name)
 }
 
 fn text(entry: &Entry<'_>) -> Option<String> {
@@ -166,24 +213,16 @@ fn leeway(entry: &Entry<'_>) -> Option<Duration> {
     Some(leeway)
 }
 
-fn key_source(entry: &Entry<'_>) -> Option<Reference> {
-    let text = entry.text()?;
-    if text.starts_with("https://") || text.starts_with("http://") {
-        return entry.wrong("a URL is not built yet", "keep the key set in a file: \"file:keys.json\"");
-    }
-    reference(entry)
-}
-
 fn reference(entry: &Entry<'_>) -> Option<Reference> {
-    reference_text(entry, entry.text()?)
+    reference_text(entry, entry.text()?, REFERENCE_FORM)
 }
 
 /// What is wrong is told without the text: it may be the secret itself.
-fn reference_text(entry: &Entry<'_>, text: &str) -> Option<Reference> {
+fn reference_text(entry: &Entry<'_>, text: &str, form: &str) -> Option<Reference> {
     match text.split_once(':') {
         Some(("file", path)) if !path.is_empty() => Some(Reference::File(entry.resolve(path))),
         Some(("env", name)) if !name.is_empty() => Some(Reference::Env(name.to_owned())),
-        _ => entry.wrong("must be a reference, not the secret itself", REFERENCE_FORM),
+        _ => entry.wrong("must be a reference, not the secret itself", form),
     }
 }
 

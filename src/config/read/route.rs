@@ -33,7 +33,7 @@ fn route(mut table: Table<'_>) -> Option<Route> {
     // All of them are read before one that is wrong ends it.
     let bindings: Vec<Option<HttpBinding>> = std::iter::once(own).chain(additional).collect();
     let replace = table.get("replace", Entry::boolean).unwrap_or(false);
-    let policy = PolicyKeys::read(&mut table, Level::Route);
+    let policy = PolicyKeys::read(&mut table, Level::Route, scope(selector.as_ref(), &bindings));
     let at = table.at();
     table.finish();
     Some(Route {
@@ -42,6 +42,15 @@ fn route(mut table: Table<'_>) -> Option<Route> {
         replace,
         policy,
         at,
+    })
+}
+
+/// A route is known by its method and its first pattern.
+fn scope(selector: Option<&Located<String>>, bindings: &[Option<HttpBinding>]) -> String {
+    let selector = selector.map_or("", |selector| &selector.value);
+    let pattern = bindings.first().and_then(Option::as_ref);
+    pattern.map_or_else(String::new, |pattern| {
+        format!("routes {selector} {} {}", pattern.method, pattern.template.value)
     })
 }
 

@@ -6,7 +6,7 @@ use ::config::ValueKind;
 
 use super::address;
 use crate::config::entry::{Choice, Entry};
-use crate::config::model::{Accept, Admin, Listen, Server, ServerTls};
+use crate::config::model::{Accept, Admin, ClientAuth, Listen, Server, ServerTls};
 use crate::config::problem::{Located, Location};
 use crate::config::raw::MOST_WORKERS;
 use crate::config::table::Table;
@@ -43,8 +43,34 @@ fn listen(entry: &Entry<'_>) -> Option<Vec<Located<Listen>>> {
 fn tls(mut table: Table<'_>) -> Option<ServerTls> {
     let cert = table.required("cert", "\"tls.crt\"", Entry::path);
     let key = table.required("key", "\"tls.key\"", Entry::path);
+    let clients = clients(&mut table);
     table.finish();
-    Some(ServerTls { cert: cert?, key: key? })
+    Some(ServerTls { cert: cert?, key: key?, clients })
+}
+
+fn clients(table: &mut Table<'_>) -> Option<ClientAuth> {
+    let ca = table.located("client_ca", Entry::path);
+    let auth: Option<Located<Asked>> = table.located("client_auth", Entry::choice);
+    if let (None, Some(_)) = (&ca, &auth) {
+        table.wrong(
+            "`client_auth` without `client_ca`",
+            "add client_ca = \"clients.pem\": who vouches for clients",
+        );
+    }
+    let required = auth.is_none_or(|auth| auth.value == Asked::Required);
+    Some(ClientAuth { ca: ca?, required })
+}
+
+/// `server.tls.client_auth`.
+#[derive(Clone, Copy, PartialEq)]
+enum Asked {
+    Required,
+    Optional,
+}
+
+impl Choice for Asked {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("required", Self::Required), ("optional", Self::Optional)];
 }
 
 pub(super) fn admin(root: &mut Table<'_>) -> Admin {

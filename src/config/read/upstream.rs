@@ -58,7 +58,7 @@ fn upstream(name: &str, mut table: Table<'_>) -> Upstream {
         balance: table.located("balance", balance).unwrap_or_else(|| default_balance(&table)),
         tls: table.table("tls", Shape::UpstreamTls).map(tls),
         health: table.table("health", Shape::Health).map(health),
-        policy: PolicyKeys::read(&mut table, Level::Upstream),
+        policy: PolicyKeys::read(&mut table, Level::Upstream, format!("upstreams {name}")),
         at: table.at(),
     };
     table.finish();

@@ -1,9 +1,13 @@
 //! Decisions on whole heads, with API keys as credentials, and what becomes of metadata.
 
+use futures_util::FutureExt as _;
 use serde_json::json;
 
+use super::super::identity::Listed;
 use super::*;
+use crate::config::auth::{ApiKey, Reference};
 use crate::config::policy::Claims;
+use crate::config::problem::{Located, Location};
 
 /// The SHA-256 of "secret".
 const SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
@@ -12,15 +16,24 @@ fn keys(name: &str, header: &'static str, id: &str) -> Arc<Authenticator> {
     let text = format!(
         "[keys.{id}]\nsha256 = \"{SECRET}\"\nscopes = [\"read\"]\nmetadata = {{ \"x-user-id\" = \"{id}\" }}\n"
     );
-    let keys = ApiKeys::new(&name.into(), HeaderName::from_static(header), false, &text).unwrap();
+    let spec = ApiKey {
+        keys: Located { value: Reference::Env(String::new()), at: Location::default() },
+        header: HeaderName::from_static(header),
+        query: None,
+    };
+    let keys = ApiKeys::new(&name.into(), &spec, false, &text).unwrap();
     Arc::new(Authenticator::ApiKeys(keys))
+}
+
+fn identity(subject: &str) -> Arc<Identity> {
+    Listed::default().identity(&"a".into(), subject, None).unwrap()
 }
 
 fn access(authenticators: Vec<Arc<Authenticator>>, scopes: &[&str]) -> Access {
     let reserved = Reserved::of(authenticators.iter().map(Arc::as_ref), std::iter::empty());
-    let require =
-        Require { scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(), claims: Claims::default() };
-    Access { authenticators, require, reserved, ..Access::default() }
+    let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+    let require = Require { scopes, claims: Claims::default(), unexpired: true };
+    Access { authenticators, require, reserved }
 }
 
 fn head(pairs: &[(&'static str, &'static str)]) -> Parts {
@@ -39,36 +52,49 @@ fn metadata(head: &Parts) -> Metadata {
     metadata
 }
 
+/// Decides at once: nothing here has to be fetched or hashed.
+fn admit(access: &Access, head: &Parts) -> Result<Admitted, Status> {
+    access.admit(head).now_or_never().expect("it does not wait")
+}
+
 #[test]
 fn without_credentials_every_way_is_offered() {
     let access = access(vec![keys("a", "x-a", "one"), keys("b", "x-b", "two")], &[]);
-    let status = access.admit(&head(&[])).unwrap_err();
+    let status = admit(&access, &head(&[])).unwrap_err();
     assert_eq!((status.code, status.http_status()), (Code::Unauthenticated, 401));
     let headers = status.metadata.unwrap().into_headers();
     let challenges: Vec<_> = headers.get_all("www-authenticate").iter().collect();
-    assert_eq!(challenges, ["ApiKey header=\"x-a\"", "ApiKey header=\"x-b\""]);
+    assert_eq!(challenges, ["ApiKey realm=\"a\", header=\"x-a\"", "ApiKey realm=\"b\", header=\"x-b\""]);
 }
 
 #[test]
 fn any_of_several_ways_suffices() {
     let access = access(vec![keys("a", "x-a", "one"), keys("b", "x-b", "two")], &[]);
-    access.admit(&head(&[("x-b", "two.secret")])).unwrap();
-    access.admit(&head(&[("x-a", "wrong.secret"), ("x-b", "two.secret")])).unwrap();
-    assert_eq!(access.admit(&head(&[("x-a", "two.secret")])).unwrap_err().code, Code::Unauthenticated);
+    admit(&access, &head(&[("x-b", "two.secret")])).unwrap();
+    admit(&access, &head(&[("x-a", "wrong.secret"), ("x-b", "two.secret")])).unwrap();
+    assert_eq!(admit(&access, &head(&[("x-a", "two.secret")])).unwrap_err().code, Code::Unauthenticated);
 }
 
 #[test]
 fn what_is_required_is_all_required() {
     let caller = head(&[("x-a", "one.secret")]);
-    access(vec![keys("a", "x-a", "one")], &["read"]).admit(&caller).unwrap();
-    let status = access(vec![keys("a", "x-a", "one")], &["read", "write"]).admit(&caller).unwrap_err();
+    admit(&access(vec![keys("a", "x-a", "one")], &["read"]), &caller).unwrap();
+    let status = admit(&access(vec![keys("a", "x-a", "one")], &["read", "write"]), &caller).unwrap_err();
     assert_eq!((status.code, status.http_status()), (Code::PermissionDenied, 403));
-    let challenge = status.metadata.unwrap().get("www-authenticate").cloned().unwrap();
-    assert_eq!(challenge, "Bearer error=\"insufficient_scope\", scope=\"read write\"");
+    assert!(status.metadata.is_none(), "a key could not have more");
+    let token = Identity { is_token: true, scopes: Vec::new(), ..Identity::clone(&identity("one")) };
+    for (scopes, challenge) in [
+        (&["read", "write"][..], "Bearer realm=\"a\", error=\"insufficient_scope\", scope=\"read write\""),
+        (&[], "Bearer realm=\"a\", error=\"insufficient_scope\""),
+    ] {
+        let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        let status = forbidden(&token, &scopes);
+        assert_eq!(status.metadata.unwrap().get("www-authenticate").unwrap(), challenge);
+    }
     // A key has no claims, so none of them can hold.
     let mut access = access(vec![keys("a", "x-a", "one")], &[]);
     access.require.claims.0.insert("/role".to_owned(), json!("admin"));
-    assert_eq!(access.admit(&caller).unwrap_err().code, Code::PermissionDenied);
+    assert_eq!(admit(&access, &caller).unwrap_err().code, Code::PermissionDenied);
 }
 
 #[test]
@@ -103,7 +129,7 @@ fn forged_identities_go_in_every_spelling_and_on_every_route() {
         (open, vec![("x-a", "one.secret"), ("x-other", "stays")]),
     ] {
         let mut metadata = metadata(&head);
-        access.admit(&head).unwrap().apply(&mut metadata);
+        admit(&access, &head).unwrap().apply(&mut metadata);
         let mut pairs: Vec<_> =
             metadata.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         pairs.sort_unstable();
@@ -116,7 +142,7 @@ fn what_connection_names_changes_no_decision() {
     let access = access(vec![keys("a", "x-a", "one")], &[]);
     let head = head(&[("connection", "x-user-id, x-a"), ("x-a", "one.secret")]);
     let mut metadata = Metadata::new();
-    access.admit(&head).unwrap().apply(&mut metadata);
+    admit(&access, &head).unwrap().apply(&mut metadata);
     assert_eq!(metadata.get("x-user-id"), Some(&HeaderValue::from_static("one")));
 }
 
@@ -126,7 +152,7 @@ fn a_credential_that_was_looked_at_goes_under_either_of_its_names() {
     let sent = [("authorization", "one.secret"), ("grpcgateway-authorization", "one.secret"), ("x-b", "1")];
     let head = head(&sent);
     let mut metadata = metadata(&head);
-    access.admit(&head).unwrap().apply(&mut metadata);
+    admit(&access, &head).unwrap().apply(&mut metadata);
     assert!(metadata.iter().all(|(name, _)| !name.as_str().ends_with("authorization")), "{metadata:?}");
     assert!(metadata.get("x-b").is_some());
 }

@@ -68,6 +68,16 @@ pub enum Rejected {
     Forged,
 }
 
+impl Rejected {
+    /// What is wrong with the token, in words that follow it.
+    pub(super) const fn why(self) -> &'static str {
+        match self {
+            Self::UnknownKey => "is signed with an unknown key",
+            Self::Forged => "has a wrong signature",
+        }
+    }
+}
+
 impl KeySet {
     /// Reads a set. Keys of kinds that nobody here can use are left out (RFC 7517 §5).
     ///

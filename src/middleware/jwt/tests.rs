@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use base64_simd::URL_SAFE_NO_PAD as BASE64URL;
+use futures_util::FutureExt as _;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::config::auth::{Algorithm, Reference};
+use crate::config::auth::{Algorithm, KeySource, Reference};
 use crate::config::problem::{Located, Location};
 
 const NOW: u64 = 1_800_000_000;
@@ -43,7 +44,11 @@ impl Issuer {
         let mut spec = Spec {
             issuer: "https://issuer.example.com".into(),
             audiences: vec!["shop".into(), "other".into()],
-            jwks: Located { value: Reference::Env(String::new()), at: Location::default() },
+            jwks: Located {
+                value: KeySource::Reference(Reference::Env(String::new())),
+                at: Location::default(),
+            },
+            jwks_ca: None,
             algorithms: vec![Algorithm::Es256],
             leeway: Duration::from_secs(30),
             max_lifetime: None,
@@ -53,7 +58,7 @@ impl Issuer {
         change(&mut spec);
         let set = json!({ "keys": [{ "kty": "oct", "kid": "x", "k": "AAAA" }, self.jwk("one")] });
         let keys = KeySet::parse(set.to_string().as_bytes()).unwrap();
-        Jwt::new("users".into(), spec, false, keys)
+        Jwt::new("users".into(), spec, false, Keys::Fixed(keys))
     }
 }
 
@@ -83,22 +88,30 @@ fn with(changes: &Json) -> Json {
     claims
 }
 
+/// Verifies at once: the keys are there.
+fn verify(block: &Jwt, token: &str, now: u64) -> Result<Arc<Identity>, &'static str> {
+    block.verify(token, now).now_or_never().expect("it does not wait").map_err(|refused| match refused {
+        Refused::Token(why) => why,
+        Refused::NoKeys => panic!("there are keys"),
+    })
+}
+
 fn refused(token: &str, block: &Jwt) -> &'static str {
-    block.verify(token, NOW).map(|identity| identity.subject.clone()).expect_err("the token is refused")
+    verify(block, token, NOW).map(|identity| identity.subject.clone()).expect_err("the token is refused")
 }
 
 #[test]
 fn a_good_token_says_who_calls() {
     let issuer = Issuer::new();
     let block = issuer.block(|_| {});
-    let identity = block.verify(&issuer.token(&header(), &claims()), NOW).unwrap();
+    let identity = verify(&block, &issuer.token(&header(), &claims()), NOW).unwrap();
     assert_eq!(&*identity.subject, "ada");
     assert_eq!(identity.scopes.iter().map(|scope| &**scope).collect::<Vec<_>>(), ["read", "write"]);
     assert_eq!(identity.metadata, [(HeaderName::from_static("x-user"), HeaderValue::from_static("ada"))]);
     assert_eq!(identity.strip, Some(AUTHORIZATION));
     // Without `kid`, and with a list of audiences.
     let token = issuer.token(&json!({ "alg": "ES256" }), &with(&json!({ "aud": ["else", "other"] })));
-    block.verify(&token, NOW).unwrap();
+    verify(&block, &token, NOW).unwrap();
 }
 
 #[test]
@@ -162,7 +175,7 @@ fn claims_that_are_absent_or_wrong_are_refused() {
     }
     // Within the leeway, from both sides; dates may have fractions.
     let edge = with(&json!({ "exp": NOW - 29, "nbf": NOW + 30, "iat": 1_799_999_999.5 }));
-    block.verify(&issuer.token(&header(), &edge), NOW).unwrap();
+    verify(&block, &issuer.token(&header(), &edge), NOW).unwrap();
 }
 
 #[test]
@@ -172,7 +185,7 @@ fn critical_headers_and_other_types_are_refused() {
     assert_eq!(refused(&issuer.token(&header(), &claims()), &block), "is of another type");
     let mut access = header();
     access["typ"] = "application/AT+JWT".into();
-    block.verify(&issuer.token(&access, &claims()), NOW).unwrap();
+    verify(&block, &issuer.token(&access, &claims()), NOW).unwrap();
     access["crit"] = json!(["exp"]);
     assert_eq!(refused(&issuer.token(&access, &claims()), &block), "has critical headers");
 }
@@ -182,9 +195,9 @@ fn a_remembered_token_still_expires() {
     let issuer = Issuer::new();
     let block = issuer.block(|_| {});
     let token = issuer.token(&header(), &claims());
-    block.verify(&token, NOW).unwrap();
-    block.verify(&token, NOW + 89).unwrap();
-    assert_eq!(block.verify(&token, NOW + 90).map(drop), Err("has expired"));
+    verify(&block, &token, NOW).unwrap();
+    verify(&block, &token, NOW + 89).unwrap();
+    assert_eq!(verify(&block, &token, NOW + 90).map(drop), Err("has expired"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use base64_simd::URL_SAFE_NO_PAD as BASE64URL;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::keys;
+use super::keys::{self, KeySet, Rejected};
 use crate::config::auth::{Algorithm, Jwt};
 
 /// A token, taken apart.
@@ -65,6 +65,11 @@ impl<'t> Token<'t> {
             return Err("is for another audience");
         }
         self.check_times(spec, now)
+    }
+
+    /// Checks the signature.
+    pub(super) fn verify(&self, keys: &KeySet) -> Result<(), Rejected> {
+        keys.verify(self.algorithm, self.key_id.as_deref(), self.signed, &self.signature)
     }
 
     fn check_times(&self, spec: &Jwt, now: u64) -> Result<u64, &'static str> {

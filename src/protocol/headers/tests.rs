@@ -157,7 +157,7 @@ fn grpc_gateways_names_are_understood_and_cannot_be_forged() {
         ("x-unlisted", "d"),
     ]);
     let peer = "192.0.2.7:1".parse().unwrap();
-    sent.extensions.insert(ClientInfo { peer: Some(peer), tls: false });
+    sent.extensions.insert(ClientInfo { peer: Some(peer), ..ClientInfo::default() });
     let expected = [
         "authorization=b",
         "grpcgateway-authorization=b",

@@ -9,6 +9,7 @@ use http::request::Parts as Head;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::ext::Protocol;
 
+use crate::config::policy::OriginPattern;
 use crate::protocol::{Body, Target};
 use crate::rpc::{Code, Origin, Status};
 
@@ -99,10 +100,9 @@ fn only_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 ///
 /// # Errors
 /// 403.
-pub fn admit_origin(head: &Head, target: &Target) -> Result<(), Status> {
+pub fn admit_origin(head: &Head, listed: &[OriginPattern]) -> Result<(), Status> {
     let mut origins = head.headers.get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else { return Ok(()) };
-    let listed = &target.policy.websocket.origins;
     let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
     let admitted = origins.next().is_none()
         && (is_own(&origin, head) || listed.iter().any(|listed| listed.matches(&origin)));

@@ -26,7 +26,7 @@ fn files() -> Files {
         value: folder.path().join(name),
         at: Location { key: format!("server.tls.{name}"), ..Location::default() },
     };
-    let paths = ServerTls { cert: located("cert"), key: located("key") };
+    let paths = ServerTls { cert: located("cert"), key: located("key"), clients: None };
     let certificate = renew(&paths);
     Files { folder, paths, certificate }
 }
@@ -119,7 +119,11 @@ fn files_that_are_missing_or_hold_something_else() {
     ];
     for (key, cert, private) in broken {
         let located = |value: PathBuf, at: &Location| Located { value, at: at.clone() };
-        let files = ServerTls { cert: located(cert, &files.cert.at), key: located(private, &files.key.at) };
+        let files = ServerTls {
+            cert: located(cert, &files.cert.at),
+            key: located(private, &files.key.at),
+            clients: None,
+        };
         let problem = Tls::load(&files).err().unwrap();
         assert_eq!(problem.at.key, key, "{}", problem.message);
         assert!(problem.help.is_some());

@@ -1,0 +1,117 @@
+//! The issuers whose keys come from a URL, across all snapshots, and the fetching of their keys.
+//!
+//! An issuer is known by its URL and by whom to trust there. A reload that names it again finds the keys
+//! that are there already; when no snapshot names it any more, nobody fetches for it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::middleware::jwt::issuer::{Fetched, Issuer};
+use crate::upstream::fetch::Fetch;
+
+/// What all snapshots share.
+#[derive(Debug)]
+pub(super) struct Issuers {
+    known: Mutex<Vec<Known>>,
+    /// To whoever fetches.
+    new: UnboundedSender<Known>,
+    /// What nobody fetches for yet; taken by whoever does.
+    waiting: Mutex<Option<UnboundedReceiver<Known>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    fetch: Fetch,
+    issuer: Weak<Issuer>,
+    wanted: Arc<Notify>,
+}
+
+impl Default for Issuers {
+    fn default() -> Self {
+        let (new, waiting) = unbounded_channel();
+        Self { known: Mutex::default(), new, waiting: Mutex::new(Some(waiting)) }
+    }
+}
+
+impl Issuers {
+    /// The issuer whose keys are fetched so; a new one is fetched for from now on.
+    pub(super) fn of(&self, fetch: Fetch) -> Arc<Issuer> {
+        let mut known = lock(&self.known);
+        known.retain(|known| known.issuer.strong_count() > 0);
+        let found = known.iter().find(|known| known.fetch == fetch).and_then(|known| known.issuer.upgrade());
+        found.unwrap_or_else(|| {
+            let issuer = Arc::new(Issuer::new());
+            let new = Known { fetch, issuer: Arc::downgrade(&issuer), wanted: issuer.wanted() };
+            // Nobody receives after the end of the process has begun.
+            drop(self.new.send(new.clone()));
+            known.push(new);
+            issuer
+        })
+    }
+
+    /// Whether all have keys, or have had time enough to get them.
+    pub(super) fn are_settled(&self) -> bool {
+        let known = lock(&self.known);
+        known.iter().filter_map(|known| known.issuer.upgrade()).all(|issuer| issuer.is_settled())
+    }
+
+    /// Fetches keys, each issuer's in a task of its own; to be run once, on a runtime that goes on.
+    pub(super) fn tend(&self) -> impl Future<Output = ()> + Send + use<> {
+        let waiting = lock(&self.waiting).take();
+        async move {
+            let Some(mut waiting) = waiting else { return };
+            while let Some(known) = waiting.recv().await {
+                tokio::spawn(tend(known));
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Fetches one issuer's keys for as long as somebody needs them.
+async fn tend(Known { fetch, issuer, wanted }: Known) {
+    while let Some(pause) = round(&fetch, &issuer).await {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = wanted.notified() => {}
+        }
+    }
+}
+
+/// Fetches once. Gives how long to wait for the next; `None` when nobody needs any.
+async fn round(fetch: &Fetch, issuer: &Weak<Issuer>) -> Option<Duration> {
+    issuer.upgrade()?.begin();
+    let document = fetch.get().await;
+    let document = document.map(|document| (document.body, document.max_age));
+    let (fetched, pause) = issuer.upgrade()?.end(document.map_err(|error| error.to_string()));
+    tell(fetch, &fetched);
+    Some(pause)
+}
+
+fn tell(fetch: &Fetch, fetched: &Fetched) {
+    // Without the query: nobody knows what stands in it.
+    let host = fetch.url().authority().map_or("", |authority| authority.as_str());
+    let path = fetch.url().path();
+    match fetched {
+        Fetched::New => tracing::info!(host, path, "new keys of an issuer"),
+        Fetched::Same => tracing::debug!(host, path, "the keys of an issuer are the same"),
+        Fetched::Failed { why, kept: Some(kept) } => {
+            tracing::warn!(
+                host,
+                path,
+                why,
+                seconds = kept.as_secs(),
+                "no keys of an issuer; those before are kept"
+            );
+        }
+        Fetched::Failed { why, kept: None } => {
+            tracing::error!(host, path, why, "no keys of an issuer: its tokens cannot be verified");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! [`Routed`]: a request whose route is known, as the layers of the route ring hand it on.
+//!
+//! What a layer decides by is data of the route ([`RoutePolicy`]), never a stack per route. What a layer
+//! is not concerned with (the method, the captures, the body) stands in `rest`, which no layer looks into.
+
+use std::sync::Arc;
+
+use http::Response;
+use http::request::Parts;
+use tower::Service;
+
+use super::access::{Access, Admitted};
+use super::rate_limit::RateLimit;
+use crate::config::policy::{Cors, OriginPattern};
+use crate::protocol::adapter::Refusal;
+use crate::protocol::{Body, Client, Outcome};
+use crate::rpc::Status;
+
+/// What the layers of the route ring act on; one for each distinct stack of levels.
+#[derive(Debug, Default)]
+pub struct RoutePolicy {
+    pub access: Access,
+    /// Which pages of other origins may call.
+    pub cors: Cors,
+    /// Which pages of other origins may open a WebSocket.
+    pub websocket_origins: Box<[OriginPattern]>,
+    /// How often somebody may call.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// A request, its route's policy, and what the layers have found out.
+#[derive(Debug)]
+pub struct Routed<T> {
+    pub head: Parts,
+    pub policy: Arc<RoutePolicy>,
+    /// How a failure is told.
+    pub refusal: Refusal,
+    /// Who calls, once that is decided.
+    pub admitted: Admitted,
+    pub rest: T,
+}
+
+impl<T> Routed<T> {
+    /// The language of the client.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.outcome().client()
+    }
+
+    /// The notes of the request.
+    #[must_use]
+    pub const fn outcome(&self) -> &Arc<Outcome> {
+        self.refusal.outcome()
+    }
+
+    /// Takes out what stands behind the layers.
+    #[must_use]
+    pub fn take(self) -> (Routed<()>, T) {
+        let Self { head, policy, refusal, admitted, rest } = self;
+        (Routed { head, policy, refusal, admitted, rest: () }, rest)
+    }
+}
+
+impl Routed<()> {
+    /// Puts something behind the layers.
+    #[must_use]
+    pub fn with<T>(self, rest: T) -> Routed<T> {
+        let Self { head, policy, refusal, admitted, rest: () } = self;
+        Routed { head, policy, refusal, admitted, rest }
+    }
+}
+
+/// What stands behind a layer that may refuse: a service of routed requests that fails with a [`Status`].
+pub trait Guarded<T>: Service<Routed<T>, Response = Response<Body>, Error = Status> {}
+
+impl<S, T> Guarded<T> for S where S: Service<Routed<T>, Response = Response<Body>, Error = Status> {}
