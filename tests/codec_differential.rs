@@ -358,6 +358,9 @@ proptest! {
         let theirs = DynamicMessage::decode(BOTH.descriptor("test.All"), &*wire).unwrap();
         let ours = BOTH.write("test.All", &wire);
         match their_write(&theirs) {
+            // Two durations merged may have the seconds of one and the nanoseconds of the other, of two signs, which
+            // no text can say ("Duration"); they write it nevertheless.
+            Ok(_) if ours.as_ref().is_err_and(|error| error.contains("of two signs")) => {}
             Ok(theirs) => prop_assert_eq!(normal(&ours.unwrap()), normal(&theirs)),
             // Two Anys merged have the type of one and the value of the other; a field of another wire type
             // than declared is then an unknown field, which they refuse.
