@@ -319,6 +319,9 @@ impl<'c, 'w> Writer<'c, 'w> {
             && match field.kind.wire_type() {
                 WireType::Fixed32 if !packed => value.fixed32() == Ok([0; 4]),
                 WireType::Fixed64 if !packed => value.fixed64() == Ok([0; 8]),
+                WireType::Varint if !packed && field.kind.is_narrow() => {
+                    value.varint().map(scalar::uint32) == Ok(0)
+                }
                 // A length of none is a zero too.
                 _ => value.varint() == Ok(0),
             }

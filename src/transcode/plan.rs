@@ -64,6 +64,11 @@ impl Kind {
         matches!(self, Self::Int64 | Self::Uint64 | Self::Sint64 | Self::Fixed64 | Self::Sfixed64)
     }
 
+    /// Whether it is a varint of which 32 bits count, however many were sent (protobuf.dev "Encoding").
+    pub(super) const fn is_narrow(self) -> bool {
+        matches!(self, Self::Int32 | Self::Uint32 | Self::Sint32 | Self::Enum | Self::NullValue)
+    }
+
     pub(super) const fn wire_type(self) -> WireType {
         match self {
             Self::Double | Self::Fixed64 | Self::Sfixed64 => WireType::Fixed64,

@@ -342,6 +342,18 @@ fn a_packed_list_without_elements_is_none_wherever_it_is() {
 }
 
 #[test]
+fn a_zero_in_the_bits_that_count_is_no_value() {
+    let write = |wire: &[u8]| write_as("test.All", wire, &WriteOptions::default());
+    let wide = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x74];
+    // int32, uint32, sint32, an enum: 32 bits of the varint count; of an int64 all.
+    for tag in [0x18, 0x28, 0x38] {
+        assert_eq!(write(&[&[tag][..], &wide].concat()).as_deref(), Ok("{}"), "{tag:#x}");
+    }
+    assert_eq!(write(&[&[0x80, 0x01][..], &wide].concat()).as_deref(), Ok("{}"));
+    assert!(write(&[&[0x20][..], &wide].concat()).unwrap().starts_with("{\"int64Value\":"));
+}
+
+#[test]
 fn a_list_or_map_of_unknown_numbers_of_a_closed_enum_is_none() {
     let write = |wire: &[u8]| write_as("test2.Old", wire, &WriteOptions::default());
     for (wire, expected) in [
