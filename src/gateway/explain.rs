@@ -1,11 +1,13 @@
 //! `transom explain`: what would become of a request, without sending it.
 
+mod access;
+
 use std::fmt;
 
 use http::Uri;
 use serde::Serialize;
 
-use crate::config::policy::{self, Effective};
+use crate::config::policy::{self, Effective, PolicyKeys};
 use crate::route::{Miss, Near};
 use crate::rpc::FieldViolation;
 use crate::transcode::query;
@@ -14,6 +16,7 @@ use crate::transcode::request::{Parts, RequestError};
 use super::credentials;
 use super::routes::{Route, RouteRow};
 use super::snapshot::Snapshot;
+pub use access::AccessRow;
 
 /// How many routes that came close are shown.
 const CLOSE: usize = 5;
@@ -31,6 +34,7 @@ pub struct Explanation {
 /// What becomes of the request.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there is one, for a person who reads it")]
 pub enum Outcome {
     /// A route matches.
     Match {
@@ -41,6 +45,10 @@ pub enum Outcome {
         violations: Vec<Violation>,
         /// Whether the request's body is bound, and to what.
         body: Option<String>,
+        /// Who is asked who the caller is; any of these.
+        access: Vec<AccessRow>,
+        /// What the caller must have.
+        needs: Option<String>,
         policies: Vec<PolicyRow>,
     },
     /// No route has this path, or none has it with this method.
@@ -142,21 +150,24 @@ fn matched(snapshot: &Snapshot, route: &Route, captures: &[&str], uri: &Uri) -> 
         Err(RequestError::Parameters(violations)) => violations.into_iter().map(Violation::from).collect(),
         Ok(_) | Err(RequestError::Body(_) | RequestError::Form(_)) => Vec::new(),
     };
+    let levels = levels(snapshot, route);
     Outcome::Match {
         route: route.row(),
         bindings,
         violations,
         body: target.request.body_name().map(str::to_owned),
-        policies: policies(snapshot, route),
+        access: access::rows(&snapshot.config, &levels),
+        needs: access::needs(&levels),
+        policies: policy::effective(&levels).into_iter().map(PolicyRow::from).collect(),
     }
 }
 
-fn policies(snapshot: &Snapshot, route: &Route) -> Vec<PolicyRow> {
+/// The levels of policy keys that hold for a route, the nearest first.
+fn levels<'s>(snapshot: &'s Snapshot, route: &Route) -> Vec<&'s PolicyKeys> {
     let config = &snapshot.config;
     let upstream = config.upstreams.get(route.upstream);
     let toml = route.toml.and_then(|index| config.routes.get(index));
-    let levels = config.levels(&route.target.method_name, upstream, toml);
-    policy::effective(&levels).into_iter().map(PolicyRow::from).collect()
+    config.levels(&route.target.method_name, upstream, toml)
 }
 
 fn missed(snapshot: &Snapshot, method: &str, uri: &Uri, host: Option<&str>, miss: Miss) -> Outcome {
@@ -204,7 +215,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {}", self.method, self.target)?;
         match &self.outcome {
-            Outcome::Match { route, bindings, violations, body, policies } => {
+            Outcome::Match { route, bindings, violations, body, access, needs, policies } => {
                 writeln!(f, "  matches   {} {}  ({})", route.method, route.template, route.source)?;
                 writeln!(
                     f,
@@ -229,6 +240,7 @@ impl fmt::Display for Explanation {
                 for violation in violations {
                     writeln!(f, "  wrong     {}: {}", violation.field, violation.description)?;
                 }
+                access::write(f, access, needs.as_deref())?;
                 write_policies(f, policies)
             }
             Outcome::Miss { status, why, close } => {

@@ -289,6 +289,25 @@ async fn streams_end_when_their_callers_token_does() {
     }
 }
 
+/// A process that was stopped, or a machine that slept, has missed the end of a token.
+#[tokio::test]
+async fn a_gateway_that_was_stopped_ends_what_has_expired_meanwhile() {
+    let issuer = Issuer::start().await;
+    let upstream =
+        Upstream::start(|_| Script::new().head().message(wire(&item("a"))).step(Step::Stall)).await;
+    let more = issuer.config("leeway = \"0s\"");
+    let gateway = Site::new(&config(&upstream, &more)).file("shop.proto", shop::PROTO).serve().await;
+    let token = format!("Bearer {}", issuer.token_with(&json!({ "exp": issuer::now() + 3 })));
+    let lines = gateway.get(WATCH).accept("application/x-ndjson").header("authorization", &token);
+    let mut lines = lines.send().await;
+    lines.until("\"a\"").await;
+    gateway.signal("STOP").await;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    gateway.signal("CONT").await;
+    assert!(lines.whole().await.text().contains("CREDENTIALS_EXPIRED"));
+    assert_eq!(gateway.get("/v1/items/1").header("authorization", &token).fetch().await.status, 401);
+}
+
 #[tokio::test]
 async fn a_policy_lets_streams_outlive_the_token_that_began_them() {
     let issuer = Issuer::start().await;

@@ -62,6 +62,30 @@ async fn a_key_gives_its_identity_and_no_client_can_forge_it() {
 }
 
 #[tokio::test]
+async fn explain_tells_who_decides_and_why() {
+    let upstream = Upstream::start(|_| Script::unary(wire(&item("n")))).await;
+    let blocks = "\n[auth.keys]\ntype = \"api_key\"\nkeys = \"env:KEYS\"\nquery = \"key\"\n\n[auth.users]\ntype = \"jwt\"\nissuer = \"https://issuer.example.com\"\naudiences = [\"shop\", \"web\"]\njwks = \"https://issuer.example.com/keys?token=topsecret\"\n";
+    let levels = "\n[defaults]\nauth = [\"keys\", \"users\"]\n\n[[policies]]\nselector = \"shop.v1.Shop.Delete\"\nrequire = { scopes = [\"admin\"], claims = { \"/role\" = \"root\" } }\n\n[[policies]]\nselector = \"shop.v1.Shop.Watch\"\nauth = \"none\"\n";
+    let site = Site::new(&config(&upstream, &format!("{blocks}{levels}"))).file("shop.proto", shop::PROTO);
+    let explain = async |method: &str, target: &str| {
+        let mut command = site.command(&["explain", method, target]);
+        let output = command.env("KEYS", format!("[keys.me]\nsha256 = \"{HASH}\"\n")).output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    let text = explain("DELETE", "/v1/items/1").await;
+    for part in [
+        "asks      keys: an API key in x-api-key or the parameter key, listed in the variable KEYS  (gateway.toml:",
+        "or        users: a bearer token of https://issuer.example.com for shop or web, keys from https://issuer.example.com/keys  (gateway.toml:",
+        "needs     the scope admin, the claim /role = \"root\"",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("topsecret"), "{text}");
+    let text = explain("GET", "/v1/items/1/changes").await;
+    assert!(text.contains("asks      nobody; anybody may call: auth = \"none\"  (gateway.toml:"), "{text}");
+}
+
+#[tokio::test]
 async fn scopes_are_required_of_the_method() {
     let (upstream, gateway) = guarded().await;
     let refused = gateway.request("DELETE", "/v1/items/1").header("x-api-key", "me.secret").fetch().await;
