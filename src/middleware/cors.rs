@@ -20,7 +20,8 @@ use crate::rpc::{Code, Origin, Status};
 
 /// What pages can read of every answer: what gRPC-Web and Connect clients need, and what the gateway adds.
 const EXPOSED: &str = "grpc-status, grpc-message, grpc-status-details-bin, grpc-encoding, \
-     connect-content-encoding, x-request-id, location, retry-after, www-authenticate, etag";
+     connect-content-encoding, x-request-id, location, retry-after, ratelimit, \
+     ratelimit-policy, www-authenticate, etag";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

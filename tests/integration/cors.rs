@@ -91,7 +91,7 @@ async fn a_page_reads_answers_and_errors_if_it_may() {
     let (_upstream, gateway) = shared().await;
     let good = gateway.get("/v1/items/1").header("origin", APP).fetch().await;
     assert_eq!((good.status, good.header("access-control-allow-origin")), (200, APP));
-    for name in ["grpc-status", "grpc-message", "grpc-status-details-bin"] {
+    for name in ["grpc-status", "grpc-message", "grpc-status-details-bin", "ratelimit", "ratelimit-policy"] {
         assert!(good.header("access-control-expose-headers").contains(name), "{name}");
     }
     let refused = gateway.get("/v1/items/1/changes").header("origin", APP).fetch().await;
