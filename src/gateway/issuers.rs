@@ -17,6 +17,7 @@ use crate::upstream::fetch::Fetch;
 pub(super) struct Issuers {
     known: Mutex<Vec<Known>>,
     /// To whoever fetches.
+    /// Without a bound: only a configuration adds to it, one entry for each way to fetch that it names first.
     new: UnboundedSender<Known>,
     /// What nobody fetches for yet; taken by whoever does.
     waiting: Mutex<Option<UnboundedReceiver<Known>>>,
