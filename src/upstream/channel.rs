@@ -160,7 +160,7 @@ impl Channel {
     }
 
     /// No endpoint can be reached.
-    pub fn unreachable(&self) -> Status {
+    fn unreachable(&self) -> Status {
         failure::unreachable(&self.name())
     }
 

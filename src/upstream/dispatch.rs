@@ -65,7 +65,8 @@ async fn send(channel: Arc<Channel>, call: Call) -> Result<Reply, Status> {
     let ask = Ask { sort: Sort::of(request.kind), affinity: request.affinity };
     let mut tried = request.attempt.tried.so_far();
     let mut refusal: Option<Status> = None;
-    for transparent in 0.. {
+    let mut transparent = 0;
+    loop {
         let seat = match channel.seat(ask, &tried).await {
             Ok(seat) => seat,
             // What a server said tells more than that nobody is left to ask.
@@ -82,14 +83,15 @@ async fn send(channel: Arc<Channel>, call: Call) -> Result<Reply, Status> {
             Err(failure) => failure,
         };
         endpoint.note(failure.counts());
-        failure.status.is_paid =
-            failure.of_connection && request.attempt.tried.is_shared() && !connection.takes_blame();
         let unseen = failure.cause == Cause::Unprocessed && outgoing.can_repeat();
         if !unseen || transparent == TRANSPARENT {
+            // Blame is for a call that fails by it, not for one that is sent again for nothing.
+            failure.status.is_paid =
+                failure.of_connection && request.attempt.tried.is_shared() && !connection.takes_blame();
             return Err(failure.status);
         }
+        transparent += 1;
         tried.push(endpoint.number());
         refusal = Some(failure.status);
     }
-    Err(refusal.unwrap_or_else(|| channel.unreachable()))
 }

@@ -17,7 +17,8 @@ use tower::{Layer, Service};
 
 use self::plan::{Next, Plan};
 use super::retry::{Budget, Copies};
-use crate::rpc::{Attempt, Call, Reply, Status, Tried};
+use super::timer;
+use crate::rpc::{Again, Attempt, Call, Reply, Status, Tried};
 
 /// See the module.
 #[derive(Clone)]
@@ -79,6 +80,7 @@ where
     let policy = copies.call().policy.clone();
     let Some(policy) = &policy.hedge else { return inner.call(copies.make(Attempt::default())).await };
     let (mut plan, tried) = (Plan::new(policy), Tried::shared());
+    let (deadline, mut last) = (copies.call().deadline, None);
     let mut running = FuturesUnordered::new();
     let mut due = Instant::now();
     loop {
@@ -89,24 +91,30 @@ where
             plan.send();
             due = Instant::now() + policy.delay;
         }
+        // Asked once: the tokens are those of all calls, and may be spent meanwhile.
         let more = plan.may_send(&budget.tokens);
+        if !more
+            && running.is_empty()
+            && let Some(status) = last.take()
+        {
+            return Err(status);
+        }
         let outcome = tokio::select! {
             biased;
             Some(outcome) = running.next() => outcome,
             () = sleep_until(due), if more => continue,
         };
-        let status = match outcome {
-            Ok(reply) => {
-                budget.tokens.succeeded();
-                return Ok(reply);
-            }
-            Err(status) => status,
-        };
+        // What goes well is counted behind this layer, where each copy is a call of its own.
+        let Err(status) = outcome else { return outcome };
         match plan.failed(&status, &budget.tokens) {
             Next::Fail => return Err(status),
-            Next::Wait if running.is_empty() && !plan.may_send(&budget.tokens) => return Err(status),
             Next::Wait => {}
-            Next::After(delay) => due = Instant::now() + delay,
+            Next::After(delay) if timer::allows(deadline, delay) => due = Instant::now() + delay,
+            Next::After(_) => plan.stop(),
+        }
+        // What a server said tells more than that nobody is left to ask.
+        if last.is_none() || status.again != Again::Unsent {
+            last = Some(status);
         }
     }
 }

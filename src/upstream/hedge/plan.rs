@@ -52,23 +52,28 @@ impl<'a> Plan<'a> {
         self.sent == 0 || !self.stopped && self.sent < self.policy.attempts.min(MOST) && tokens.allows()
     }
 
+    /// No more copies are sent.
+    pub const fn stop(&mut self) {
+        self.stopped = true;
+    }
+
     /// Decides what follows the failure of a copy.
     pub fn failed(&mut self, status: &Status, tokens: &Throttle) -> Next {
-        let worth = match status.again {
-            Again::Left | Again::Never | Again::Unsent => true,
-            Again::ByCode | Again::After(_) => self.policy.codes.contains(&status.code),
+        let may_differ = match status.again {
+            Again::Left | Again::Unsent => true,
+            Again::ByCode | Again::After(_) | Again::Never => self.policy.codes.contains(&status.code),
         };
-        if !worth {
+        // Where nothing was sent no server has failed, and the failure of a connection is paid once.
+        let costs = status.again == Again::Never || may_differ && status.again != Again::Unsent;
+        if costs && !status.is_paid {
+            tokens.failed();
+        }
+        if !may_differ {
             return Next::Fail;
         }
-        match status.again {
-            // No server was asked, and asking again at once would find none either.
-            Again::Unsent => self.stopped = true,
-            Again::Never => {
-                tokens.failed();
-                self.stopped = true;
-            }
-            Again::ByCode | Again::Left | Again::After(_) => drop(tokens.failed()),
+        // No server was asked and asking again at once would find none either; or one wants no more.
+        if matches!(status.again, Again::Unsent | Again::Never) {
+            self.stop();
         }
         match status.again {
             _ if !self.may_send(tokens) => Next::Wait,

@@ -114,6 +114,50 @@ async fn servers_may_push_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tokens_that_others_spend_meanwhile_end_a_call_with_its_failure() {
+    let later = Some((Code::Unavailable, Again::After(Duration::from_millis(300))));
+    let budget = Budget::default();
+    let spend = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        while budget.tokens.allows() {
+            budget.tokens.failed();
+        }
+    };
+    let copies = [(10, later), (10, None)];
+    let (ran, ()) = tokio::join!(run(&budget, call(), &copies), spend);
+    assert_eq!((ran.outcome, &*ran.sent), (Err(Code::Unavailable), &[0][..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_copy_that_would_come_too_late() {
+    let later = Some((Code::Unavailable, Again::After(Duration::from_secs(60))));
+    let call = Call { deadline: rpc::Deadline::after(Duration::from_secs(15)), ..call() };
+    let ran = run(&Budget::default(), call, &[(10, later), (10, None)]).await;
+    assert_eq!((ran.outcome, &*ran.sent), (Err(Code::Unavailable), &[0][..]));
+    assert!(ran.took < 20, "{}", ran.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_word_of_a_server_stands_over_that_nobody_was_there() {
+    let unsent = Some((Code::Internal, Again::Unsent));
+    let ran = run(&Budget::default(), call(), &[(10, BUSY), (10, unsent)]).await;
+    assert_eq!((ran.outcome, &*ran.sent), (Err(Code::Unavailable), &[0, 10][..]));
+}
+
+#[test]
+fn what_is_paid_costs_nothing_and_a_fatal_code_ends_all() {
+    let policy = rpc::Hedge::default();
+    let tokens = crate::upstream::retry::Throttle::default();
+    let mut plan = Plan::new(&policy);
+    plan.send();
+    let paid = Status { is_paid: true, ..status(Code::Unavailable, Again::ByCode) };
+    assert_eq!(plan.failed(&paid, &tokens), Next::After(Duration::ZERO));
+    assert_eq!(tokens.tokens(), 100);
+    assert_eq!(plan.failed(&status(Code::InvalidArgument, Again::Never), &tokens), Next::Fail);
+    assert_eq!(tokens.tokens(), 99);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_hedged_while_most_calls_fail_or_where_it_may_do_harm() {
     let budget = Budget::default();
     while budget.tokens.allows() {
