@@ -16,8 +16,8 @@ use tower::ServiceExt as _;
 use crate::protocol::Target;
 use crate::protocol::stream_body::PendingReply;
 use crate::rpc::{
-    Attempt, Call, CallPolicy, Caller, Code, Deadline, Frame, Kind, Message, Messages, Metadata, Method,
-    Reply, ReplyStream, Status,
+    self, Attempt, Call, CallPolicy, Caller, Code, Deadline, Frame, Kind, Message, Messages, Metadata,
+    Method, Reply, ReplyStream, Status,
 };
 
 /// How often a stream is opened again without a message of progress in between.
@@ -25,6 +25,9 @@ const TRIES: u32 = 5;
 
 /// The delay before the first try, ±50 %; each further one is three times as long.
 const BACKOFF: Duration = Duration::from_millis(50);
+
+/// The longest that a server may ask to be left alone.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The longest delay, before the jitter.
 const MAX_BACKOFF: Duration = Duration::from_secs(3);
@@ -40,17 +43,27 @@ pub(super) fn send(caller: impl Caller, call: Call, target: &Arc<Target>) -> Pen
 async fn open(caller: impl Caller, mut call: Call, again: Again) -> Result<Reply, Status> {
     // A cursor can only be read in what is not compressed.
     call.accept_encoding = None;
-    let reply = caller.clone().oneshot(call).await?;
-    let resumed = Resumed {
-        caller,
+    let mut resumed = Resumed {
+        caller: caller.clone(),
         again,
-        frames: reply.frames,
+        frames: Box::pin(stream::empty()),
         place: Place::Start,
         repeats: 0,
         tries: 0,
         opened: Instant::now(),
     };
-    Ok(Reply { frames: Box::pin(stream::unfold(resumed, Resumed::next)), ..reply })
+    let (metadata, encoding) = match caller.oneshot(call).await {
+        Ok(reply) => {
+            resumed.frames = reply.frames;
+            (reply.metadata, reply.encoding)
+        }
+        // The client has its head already, or is told of the failure.
+        Err(status) => {
+            resumed.reopen(status).await?;
+            (Metadata::new(), None)
+        }
+    };
+    Ok(Reply { metadata, encoding, frames: Box::pin(stream::unfold(resumed, Resumed::next)) })
 }
 
 /// What it takes to make the call again.
@@ -193,7 +206,7 @@ impl<C: Caller> Resumed<C> {
                 }
                 Place::Start | Place::Unknown => break,
             };
-            let delay = delay(self.tries);
+            let Some(delay) = pause(&status, self.tries) else { break };
             if self.again.deadline.is_some_and(|deadline| deadline.remaining() <= delay) {
                 break;
             }
@@ -224,6 +237,16 @@ fn is_interruption(status: &Status) -> bool {
     }
 }
 
+/// How long to wait before a try, at least as long as the server asks for; `None` where it wants none, or none for
+/// longer than a client should look at a stream that stands still.
+fn pause(status: &Status, tries: u32) -> Option<Duration> {
+    match status.again {
+        rpc::Again::Never => None,
+        rpc::Again::After(asked) => (asked <= LONGEST_PAUSE).then(|| delay(tries).max(asked)),
+        _ => Some(delay(tries)),
+    }
+}
+
 /// The delay before a try, from 0: those who were cut off together do not come back together.
 fn delay(tries: u32) -> Duration {
     let backoff = BACKOFF.saturating_mul(3_u32.saturating_pow(tries)).min(MAX_BACKOFF);
@@ -245,6 +268,16 @@ mod tests {
             assert!(delays.iter().any(|delay| *delay != delays[0]));
             least = (least * 3).min(MAX_BACKOFF);
         }
+    }
+
+    #[test]
+    fn servers_are_asked_again_when_they_say_so() {
+        let status = |again| Status { again, ..Status::new(Code::Unavailable, Origin::Upstream, "X", "") };
+        let seconds = |count| rpc::Again::After(Duration::from_secs(count));
+        assert_eq!(pause(&status(rpc::Again::Never), 0), None);
+        assert_eq!(pause(&status(seconds(20)), 0), Some(Duration::from_secs(20)));
+        assert_eq!(pause(&status(seconds(60)), 0), None);
+        assert!(pause(&status(rpc::Again::ByCode), 0).unwrap() < BACKOFF * 2);
     }
 
     #[test]

@@ -180,17 +180,20 @@ async fn before_the_first_message_a_failure_has_its_status_and_later_is_mended()
         assert_eq!(gateway.get(WATCH).accept(accept).fetch().await.status, 503);
     }
     assert_eq!(upstream.calls().len(), 3);
-    // The status line has gone out, and no message with it.
-    let calls = Arc::new(AtomicUsize::new(0));
-    let (upstream, gateway) = scripted(RESUME, move |_| match calls.fetch_add(1, Ordering::Relaxed) % 2 {
-        0 => Script::new().head().sleep(Duration::from_millis(600)).trailers(&[("grpc-status", "14")]),
-        _ => Script::asked(|seen| changes(after(seen), 2).ok()),
-    })
-    .await;
-    for transport in Transport::ALL {
-        assert_eq!(transport.watch(&gateway).await, (vec![1, 2], true), "{transport:?}");
+    // The status line has gone out, and no message with it; the upstream's own head had come, or had not.
+    for headed in [true, false] {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let first = move || if headed { Script::new().head() } else { Script::new() };
+        let script = move |_: &_| match calls.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => first().sleep(Duration::from_millis(600)).trailers(&[("grpc-status", "14")]),
+            _ => Script::asked(|seen| changes(after(seen), 2).ok()),
+        };
+        let (upstream, gateway) = scripted(&format!("{RESUME}\nretry = false"), script).await;
+        for transport in Transport::ALL {
+            assert_eq!(transport.watch(&gateway).await, (vec![1, 2], true), "{transport:?}, {headed}");
+        }
+        assert_eq!(upstream.calls().len(), 2 * Transport::ALL.len());
     }
-    assert_eq!(upstream.calls().len(), 2 * Transport::ALL.len());
 }
 
 #[tokio::test]
