@@ -135,8 +135,12 @@ impl Dialect {
         }
         let mut object = serde_json::Map::new();
         for (name, value) in &listed {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            object.entry(name.as_str()).or_insert(value.into());
+            let value = String::from_utf8_lossy(value.as_bytes());
+            // Several are one list (RFC 9110 §5.3).
+            match object.get_mut(name.as_str()) {
+                Some(serde_json::Value::String(list)) => *list = format!("{list}, {value}"),
+                _ => drop(object.insert(name.as_str().to_owned(), value.into())),
+            }
         }
         text(serde_json::json!({ key: object }).to_string().into_bytes()).map(Some)
     }

@@ -47,6 +47,8 @@ pub(super) struct Socket<T> {
     unsent: Option<Instant>,
     /// Pings whose answers wait to be written.
     pings: u32,
+    /// Nothing more can be read: the client has broken the protocol, or its connection has.
+    broken: bool,
 }
 
 /// What has not gone of a message.
@@ -74,16 +76,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             .max_message_size(Some(message))
             .max_frame_size(Some(frame));
         let frames = WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await;
-        Self { frames, queue: VecDeque::new(), unsent: None, pings: 0 }
+        Self { frames, queue: VecDeque::new(), unsent: None, pings: 0, broken: false }
     }
 
     /// The next frame of the client; control frames have been answered. Before it is asked for, what waits
     /// to be written must have been tried to send.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<WsFrame, WsError>>> {
-        if self.pings >= UNANSWERED {
+        if self.pings >= UNANSWERED || self.broken {
             return Poll::Pending;
         }
         let frame = ready!(Pin::new(&mut self.frames).poll_next(cx));
+        self.broken = matches!(frame, Some(Err(_)));
         if matches!(frame, Some(Ok(WsFrame::Ping(_)))) {
             self.unsent.get_or_insert_with(Instant::now);
             self.pings += 1;
@@ -174,8 +177,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                     return Poll::Ready(sent.map_or(Sent::Gone, |()| Sent::All));
                 }
                 match self.poll_next(cx) {
-                    Poll::Ready(Some(Ok(_))) => {}
-                    Poll::Ready(_) => return Poll::Ready(Sent::Gone),
+                    // What cannot be read of a client does not keep it from hearing what is wrong.
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Ready(None) => return Poll::Ready(Sent::Gone),
                     Poll::Pending => break,
                 }
             }

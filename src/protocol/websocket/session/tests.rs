@@ -190,6 +190,17 @@ async fn a_failure_stands_behind_the_message_that_was_on_its_way() {
     assert_eq!((texts.len(), code), (2, 4003));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_fault_of_the_client_is_told_behind_the_message_that_was_on_its_way() {
+    let Open { client, .. } = open(Kind::Bidi, |_| answers(vec!["x".repeat(200_000)], false)).await;
+    let mut client = speak(client).await;
+    client.send(WsFrame::text("{}")).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    // A text frame without a mask (RFC 6455 §5.1).
+    client.get_mut().write_all(&[0x81, 1, b'x']).await.unwrap();
+    assert_eq!(rest(client).await, (vec![json(&"x".repeat(200_000))], 1002));
+}
+
 /// A call whose upstream takes no message, and gives none.
 fn takes_nothing(messages: Messages) -> PendingReply {
     Box::pin(async move {
