@@ -188,9 +188,18 @@ impl Issuer {
                 (Fetched::Same, Current { fetched: Instant::now(), ..Current::clone(&before) })
             }
             before => {
-                let set = Arc::new(KeySet::parse(&text)?);
-                let version = before.map_or(0, |before| before.version) + 1;
-                (Fetched::New, Current { set, version, text, fetched: Instant::now() })
+                let set = KeySet::parse(&text)?;
+                let fetched = Instant::now();
+                match before {
+                    // Written differently: no reason to verify every token again, or to fetch without a pause.
+                    Some(before) if before.set.is_same(&set) => {
+                        (Fetched::Same, Current { text, fetched, ..Current::clone(&before) })
+                    }
+                    before => {
+                        let version = before.map_or(0, |before| before.version) + 1;
+                        (Fetched::New, Current { set: Arc::new(set), version, text, fetched })
+                    }
+                }
             }
         };
         self.keys.store(Some(Arc::new(current)));

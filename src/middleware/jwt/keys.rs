@@ -26,14 +26,14 @@ pub struct KeySet {
     keys: Vec<Key>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Key {
     id: Option<String>,
     algorithm: Option<String>,
     material: Material,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Material {
     Rsa { n: Vec<u8>, e: Vec<u8> },
     P256(Vec<u8>),
@@ -84,11 +84,18 @@ impl KeySet {
     /// # Errors
     /// When it is no key set, or no key of it can be used.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let document: Document =
-            serde_json::from_slice(text).map_err(|error| format!("no key set: {error}"))?;
+        // Without its words: where a set is expected, a secret may stand.
+        let document: Document = serde_json::from_slice(text)
+            .map_err(|error| format!("no key set (line {}, column {})", error.line(), error.column()))?;
         let keys = document.keys.into_iter().take(MOST_KEYS);
         let keys: Vec<_> = keys.filter_map(|jwk| key(serde_json::from_value(jwk).ok()?)).collect();
         if keys.is_empty() { Err("no key that can verify a signature".to_owned()) } else { Ok(Self { keys }) }
+    }
+
+    /// Whether both have the same keys, in whatever order.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.keys.len() == other.keys.len() && self.keys.iter().all(|key| other.keys.contains(key))
     }
 
     /// Checks a signature.

@@ -87,6 +87,18 @@ async fn an_issuer_that_changes_its_keys_quickly_is_followed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_same_keys_in_other_bytes_are_the_same() {
+    let issuer = Issuer::new();
+    fetched(&issuer, set("a"));
+    let spaced = Bytes::from([&b" "[..], &set("a")].concat());
+    let ended = issuer.ended();
+    assert!(issuer.ask(ended));
+    assert_eq!(issuer.end(Ok((spaced, None))).0, Fetched::Same);
+    assert_eq!(version(&issuer), Some(1));
+    assert!(!issuer.ask(ended + 1), "whoever makes up names of keys does not drive fetches");
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_are_kept_while_their_issuer_is_away_but_not_for_ever() {
     let issuer = Issuer::new();
     fetched(&issuer, set("a"));
