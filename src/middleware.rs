@@ -11,6 +11,7 @@ pub mod expiry;
 pub mod headers;
 pub mod identity;
 pub mod jwt;
+mod listed;
 pub mod mtls;
 pub mod proof;
 pub mod rate_limit;

@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::credential;
 use super::identity::{Identity, Listed};
+use super::listed;
 use crate::config::auth::ApiKey as Spec;
 use crate::rpc::Status;
 
@@ -33,6 +34,9 @@ struct Key {
     sha256: [u8; HASH],
     identity: Arc<Identity>,
 }
+
+/// What an entry has.
+const FORM: &str = "an entry is `[keys.ID]` with `sha256`, and may have `scopes` and `metadata`";
 
 /// The file: `[keys.ID]`.
 #[derive(Deserialize)]
@@ -58,10 +62,13 @@ impl ApiKeys {
     /// # Errors
     /// What is wrong, without any of the text: it is secret.
     pub fn new(policy: &Arc<str>, spec: &Spec, pass: bool, text: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let file: File = listed::read(text, FORM)?;
         let strip = (!pass).then(|| spec.header.clone());
         let mut keys = HashMap::new();
         for (id, entry) in file.keys {
+            if id.is_empty() || id.contains('.') {
+                return Err("an id is not empty and has no dot: there the secret begins".to_owned());
+            }
             let key =
                 key(policy, &id, entry, strip.clone()).map_err(|error| format!("keys.{id}: {error}"))?;
             keys.insert(id.into(), key);
@@ -118,9 +125,6 @@ impl ApiKeys {
 }
 
 fn key(policy: &Arc<str>, id: &str, entry: Entry, strip: Option<HeaderName>) -> Result<Key, String> {
-    if id.is_empty() || id.contains('.') {
-        return Err("an id has no dot: it ends where the secret begins".to_owned());
-    }
     let sha256 = parse_hex(&entry.sha256).ok_or("sha256 must be 64 hexadecimal digits")?;
     let listed = Listed { scopes: entry.scopes, metadata: entry.metadata };
     let identity = listed.identity(policy, id, strip)?;
@@ -210,14 +214,12 @@ mod tests {
     fn what_is_wrong_with_a_file_is_told_without_its_text() {
         for (text, wrong) in [
             ("[keys.a]\nsha256 = \"topsecret\"", "keys.a: sha256 must be 64 hexadecimal digits"),
-            (
-                "[keys.\"a.b\"]\nsha256 = \"topsecret\"",
-                "keys.a.b: an id has no dot: it ends where the secret begins",
-            ),
-            (
-                "[keys.a]\nsecret = \"topsecret\"",
-                "unknown field `secret`, expected one of `sha256`, `scopes`, `metadata`",
-            ),
+            ("[keys.\"a.topsecret\"]\nsha256 = \"x\"", "an id is not empty and has no dot"),
+            ("[keys.a]\nsecret = \"topsecret\"", "line 2 is not as it should be: an entry is `[keys.ID]`"),
+            ("[keys.a.topsecret]\nsha256 = \"x\"", "line 1 is not as it should be"),
+            ("[keys]\n\na = \"topsecret\"", "line 3 is not as it should be"),
+            ("[keys.a]\nsha256 = \"x\"\nscopes = \"topsecret\"", "line 3 is not as it should be"),
+            ("topsecret", "line 1 is not as it should be"),
         ] {
             let error = ApiKeys::new(&"p".into(), &spec(), false, text).unwrap_err();
             assert!(error.starts_with(wrong) && !error.contains("topsecret"), "{error}");

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use super::credential;
 use super::identity::{Identity, Listed};
+use super::listed;
 use super::recent::Recent;
 use crate::rpc::{Code, Origin, Status};
 
@@ -93,6 +94,9 @@ struct Seen {
     identity: Arc<Identity>,
 }
 
+/// What an entry has.
+const FORM: &str = "an entry is `[users.NAME]` with `argon2`, and may have `scopes` and `metadata`";
+
 /// The file: `[users.NAME]`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,10 +121,13 @@ impl Basic {
     /// # Errors
     /// What is wrong, without any of the text: it is secret.
     pub fn new(policy: &Arc<str>, pass: bool, text: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let file: File = listed::read(text, FORM)?;
         let strip = (!pass).then_some(AUTHORIZATION);
         let mut users = HashMap::new();
         for (name, entry) in file.users {
+            if name.is_empty() || name.contains(':') {
+                return Err("a name is not empty and has no colon: there the password begins".to_owned());
+            }
             let user = user(policy, &name, entry, strip.clone())
                 .map_err(|error| format!("users.{name}: {error}"))?;
             users.insert(Box::from(name), user);
@@ -236,9 +243,6 @@ fn busy() -> Status {
 }
 
 fn user(policy: &Arc<str>, name: &str, entry: Entry, strip: Option<HeaderName>) -> Result<User, String> {
-    if name.is_empty() || name.contains(':') {
-        return Err("a name has no colon: it ends where the password begins".to_owned());
-    }
     let listed = Listed { scopes: entry.scopes, metadata: entry.metadata };
     Ok(User { hash: Hash::parse(&entry.argon2)?, identity: listed.identity(policy, name, strip)? })
 }

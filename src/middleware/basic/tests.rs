@@ -105,7 +105,8 @@ fn what_is_wrong_with_a_file_is_told_without_its_text() {
     for (entry, wrong) in [
         ("argon2 = \"topsecret\"", "users.a: argon2 must be a hash such as"),
         ("argon2 = \"$2b$12$topsecret\"", "users.a: argon2 must be a hash such as"),
-        ("password = \"topsecret\"", "unknown field `password`, expected one of `argon2`"),
+        ("password = \"topsecret\"", "line 2 is not as it should be: an entry is `[users.NAME]`"),
+        ("argon2 = \"x\"\nscopes = \"topsecret\"", "line 3 is not as it should be"),
         (&*format!("argon2 = \"{dear}\""), "users.a: the hash asks for more than 262144 KiB"),
         (
             &*format!("argon2 = \"{}\"", hash("x").replace("argon2id", "argon2i")),
