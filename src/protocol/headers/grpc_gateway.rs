@@ -3,7 +3,7 @@
 //!
 //! | HTTP | metadata |
 //! |---|---|
-//! | `Grpc-Metadata-NAME` | `NAME` |
+//! | `Grpc-Metadata-NAME` | `NAME`, unless the request has a header `NAME` |
 //! | the headers of [`PERMANENT`] | `grpcgateway-NAME` |
 //! | `X-Forwarded-Host` or `Host` | `x-forwarded-host` |
 //! | `X-Forwarded-For` and the peer | `x-forwarded-for` |
@@ -56,7 +56,10 @@ pub(super) fn add_request(head: &Parts, gathered: &mut Gathered) -> Result<(), S
             continue;
         }
         if let Some(name) = unprefixed(name) {
-            gathered.add(&name, value)?;
+            // What the request says by the header itself, which may be a credential that was verified, stands alone.
+            if !head.headers.contains_key(&name) {
+                gathered.add(&name, value)?;
+            }
         } else if PERMANENT.contains(name)
             && let Ok(name) = HeaderName::try_from(format!("{GRPC_GATEWAY}{name}"))
         {
