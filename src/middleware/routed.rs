@@ -97,9 +97,13 @@ impl Writes {
         self.admitted.expiry(kind)
     }
 
-    /// Turns the metadata of a client into those of its call.
-    pub fn apply(&self, metadata: &mut Metadata) {
+    /// Takes out what a client made up or what ends here, and puts in what is known of it.
+    pub fn identify(&self, metadata: &mut Metadata) {
         self.admitted.apply(metadata);
+    }
+
+    /// Makes the edits of the policy key `headers`.
+    pub fn edit(&self, metadata: &mut Metadata) {
         self.policy.headers.edit_metadata(self.admitted.identity().map(Arc::as_ref), metadata);
     }
 }
