@@ -16,7 +16,6 @@ pub mod problem;
 pub mod unit;
 mod source;
 mod raw;
-mod unbuilt;
 mod suggest;
 mod entry;
 mod table;

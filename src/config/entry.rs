@@ -14,7 +14,6 @@ use super::problem::{Located, Location, Problem};
 use super::raw::{self, Raw, place};
 use super::suggest::closest;
 use super::table::Table;
-use super::unbuilt::Shape;
 use super::unit;
 
 /// A type whose values are a few words.
@@ -217,9 +216,9 @@ impl<'t> Entry<'t> {
         Located { value, at: self.at() }
     }
 
-    pub fn table(&self, shape: Shape) -> Option<Table<'t>> {
+    pub fn table(&self) -> Option<Table<'t>> {
         match self.value {
-            ValueKind::Table(entries) => Some(Table::new(self.raw, self.path.clone(), shape, entries)),
+            ValueKind::Table(entries) => Some(Table::new(self.raw, self.path.clone(), entries)),
             _ => self.not_a("a table", "write its keys in braces or below a header in square brackets"),
         }
     }
@@ -229,8 +228,8 @@ impl<'t> Entry<'t> {
     }
 
     /// The items of a list of tables, such as `[[routes]]`.
-    pub fn tables(&self, shape: Shape) -> Vec<Table<'t>> {
-        let list = self.list(|item| item.table(shape));
+    pub fn tables(&self) -> Vec<Table<'t>> {
+        let list = self.list(Self::table);
         list.unwrap_or_default().into_iter().map(|table| table.value).collect()
     }
 }

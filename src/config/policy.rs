@@ -29,7 +29,6 @@ use super::auth::Reference;
 use super::model::{Config, Route, Upstream};
 use super::problem::{Located, Location};
 use super::table::Table;
-use super::unbuilt::Shape;
 use access::RequireKeys;
 pub use access::{AuthChoice, Claims, Require};
 use compression::CompressionKeys;
@@ -142,7 +141,7 @@ pub struct Policy {
 
 group! {
     /// `limits`: how much a call may bring.
-    LimitKeys => Limits, Shape::Limits {
+    LimitKeys => Limits {
         /// Bytes of a request body that is not streamed.
         body: usize = 4 << 20;
         /// Bytes of one message, both ways.
@@ -160,7 +159,7 @@ group! {
 
 group! {
     /// `json`: how messages are written and read as JSON.
-    JsonKeys => Json, Shape::Json {
+    JsonKeys => Json {
         /// How 64-bit integers are written.
         int64: Int64Form = Int64Form::String;
         /// How enum values are written.
@@ -184,7 +183,7 @@ group! {
 
 group! {
     /// `query`: the parameters of a request's URL.
-    QueryKeys => Query, Shape::Query {
+    QueryKeys => Query {
         /// What becomes of a parameter that names no field.
         unknown: Unknown = Unknown::Reject;
         /// Parameters that are passed over, whatever `unknown` says.
@@ -194,7 +193,7 @@ group! {
 
 group! {
     /// `sse`: server-sent events.
-    SseKeys => Sse, Shape::Sse {
+    SseKeys => Sse {
         /// After how long without an event a comment is sent, so that nobody takes the stream for dead.
         heartbeat: Interval = Interval(Duration::from_secs(15));
         /// After how long a browser connects again; `retry:` in the stream.
@@ -208,7 +207,7 @@ group! {
 
 group! {
     /// `websocket`: calls over WebSocket.
-    WebSocketKeys => WebSocket, Shape::WebSocket {
+    WebSocketKeys => WebSocket {
         /// Bytes of one message of a client.
         message: usize = 1 << 20;
         /// Bytes of one frame of a client; a message may come in any number of them.

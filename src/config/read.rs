@@ -18,7 +18,6 @@ use super::policy::{Level, PolicyKeys};
 use super::raw::Raw;
 use super::source::Source;
 use super::table::Table;
-use super::unbuilt::Shape;
 
 impl Choice for Collisions {
     const WORDS: &'static [(&'static str, Self)] = &[("error", Self::Error), ("warn", Self::Warn)];
@@ -47,14 +46,14 @@ pub(super) fn config(raw: &Raw, source: &Source) -> Config {
 }
 
 fn defaults(root: &mut Table<'_>) -> PolicyKeys {
-    let Some(mut table) = root.table("defaults", Shape::Defaults) else { return PolicyKeys::default() };
+    let Some(mut table) = root.table("defaults") else { return PolicyKeys::default() };
     let keys = PolicyKeys::read(&mut table, Level::Defaults, "defaults".to_owned());
     table.finish();
     keys
 }
 
 fn policies(root: &mut Table<'_>) -> Vec<SelectorPolicy> {
-    let policies = root.tables("policies", Shape::SelectorPolicy).into_iter().filter_map(|mut table| {
+    let policies = root.tables("policies").into_iter().filter_map(|mut table| {
         let selector = table.required("selector", "\"pkg.Service.*\"", name::selector);
         let scope = selector.as_ref().map(|selector| format!("policies {}", selector.value));
         let policy = PolicyKeys::read(&mut table, Level::Selector, scope.unwrap_or_default());

@@ -1,13 +1,12 @@
 //! A table of the merged tree: it remembers the keys that it was asked for, and tells what it was not
 //! asked for as unknown.
 //!
-//! Look here for missing, unknown and unbuilt keys. Which keys there are is said by those who ask.
+//! Look here for missing and unknown keys. Which keys there are is said by those who ask.
 
 use super::entry::Entry;
 use super::problem::{Located, Location, Problem};
 use super::raw::{self, Raw, place};
-use super::suggest::closest;
-use super::unbuilt::{self, Shape};
+use super::suggest::{self, closest};
 
 /// A table whose keys are asked for one by one.
 #[derive(Clone, Debug)]
@@ -15,7 +14,6 @@ use super::unbuilt::{self, Shape};
 pub(super) struct Table<'t> {
     pub raw: &'t Raw,
     pub path: String,
-    shape: Shape,
     entries: &'t raw::Table,
     asked: Vec<&'static str>,
 }
@@ -23,11 +21,11 @@ pub(super) struct Table<'t> {
 impl<'t> Table<'t> {
     /// The whole configuration.
     pub fn root(raw: &'t Raw) -> Self {
-        Self::new(raw, String::new(), Shape::Root, &raw.tree)
+        Self::new(raw, String::new(), &raw.tree)
     }
 
-    pub fn new(raw: &'t Raw, path: String, shape: Shape, entries: &'t raw::Table) -> Self {
-        Self { raw, path, shape, entries, asked: Vec::new() }
+    pub fn new(raw: &'t Raw, path: String, entries: &'t raw::Table) -> Self {
+        Self { raw, path, entries, asked: Vec::new() }
     }
 
     pub fn at(&self) -> Location {
@@ -75,12 +73,12 @@ impl<'t> Table<'t> {
         self.located(key, read)
     }
 
-    pub fn table(&mut self, key: &'static str, shape: Shape) -> Option<Table<'t>> {
-        self.get(key, |entry| entry.table(shape))
+    pub fn table(&mut self, key: &'static str) -> Option<Table<'t>> {
+        self.get(key, Entry::table)
     }
 
-    pub fn tables(&mut self, key: &'static str, shape: Shape) -> Vec<Table<'t>> {
-        self.entry(key).map(|entry| entry.tables(shape)).unwrap_or_default()
+    pub fn tables(&mut self, key: &'static str) -> Vec<Table<'t>> {
+        self.entry(key).map(|entry| entry.tables()).unwrap_or_default()
     }
 
     /// All entries of a table whose keys are names, in the order in which they were set.
@@ -114,12 +112,9 @@ impl<'t> Table<'t> {
     fn unknown(&self, key: &str, entry: &Entry<'t>) -> Problem {
         let place = entry.place();
         let at = place.map_or_else(|| entry.at(), |place| place.key.clone());
-        if unbuilt::is_unbuilt(self.shape, key) {
-            return Problem::error(at, format!("`{key}` is not built yet")).help("leave it out");
-        }
         let problem = Problem::error(at, format!("unknown key `{key}`"));
         let Some(known) = closest(key, &self.asked) else {
-            return match unbuilt::home(key) {
+            return match suggest::home(key) {
                 Some(home) => problem.help(format!("`{key}` is a key of {home}")),
                 None => problem.help(format!("the keys here are {}", self.asked.join(", "))),
             };

@@ -13,11 +13,10 @@ use crate::config::entry::Entry;
 use crate::config::problem::Located;
 use crate::config::read::name;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 group! {
     /// `require`: what an identity must have.
-    RequireKeys => Require, Shape::Require {
+    RequireKeys => Require {
         /// All of these.
         scopes: Vec<String> = Vec::new();
         /// Claims by JSON pointer, and what each must be or contain.
@@ -69,7 +68,7 @@ pub struct Claims(pub BTreeMap<String, Json>);
 
 impl PolicyValue for Claims {
     fn read(entry: &Entry<'_>) -> Option<Self> {
-        let claims = entry.table(Shape::Named)?.named().into_iter().filter_map(|(pointer, entry)| {
+        let claims = entry.table()?.named().into_iter().filter_map(|(pointer, entry)| {
             let value = match entry.value {
                 ValueKind::String(text) => Json::from(text.as_str()),
                 ValueKind::Boolean(value) => Json::from(*value),

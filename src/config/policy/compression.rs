@@ -6,12 +6,11 @@ use super::{Effective, PolicyKeys, nearest, row};
 use crate::config::entry::Choice;
 use crate::config::problem::Located;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 use crate::rpc::{self, Algorithm};
 
 group! {
     /// `compression`: of messages between the gateway and its upstreams, for clients other than gRPC's.
-    CompressionKeys => Compression, Shape::Compression {
+    CompressionKeys => Compression {
         /// Whether upstreams are offered to compress their answers.
         answers: bool = true;
         /// How messages to upstreams are compressed.

@@ -11,11 +11,10 @@ use super::{Effective, PolicyKeys, nearest, row};
 use crate::config::entry::Entry;
 use crate::config::problem::Located;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 group! {
     /// `cors`: which pages of other origins may call.
-    CorsKeys => Cors, Shape::Cors {
+    CorsKeys => Cors {
         origins: Origins = Origins::default();
         /// Whether a browser may send cookies and client certificates.
         credentials: bool = false;

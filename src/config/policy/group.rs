@@ -5,7 +5,7 @@
 macro_rules! group {
     (
         $(#[$doc:meta])*
-        $keys:ident => $resolved:ident, Shape::$shape:ident {
+        $keys:ident => $resolved:ident {
             $($(#[$key_doc:meta])* $key:ident: $type:ty = $default:expr;)*
         }
     ) => {
@@ -34,7 +34,7 @@ macro_rules! group {
 
         impl $keys {
             pub(super) fn read(table: &mut Table<'_>, name: &'static str) -> Self {
-                let Some(mut table) = table.table(name, Shape::$shape) else { return Self::default() };
+                let Some(mut table) = table.table(name) else { return Self::default() };
                 let keys = Self { $($key: table.located(stringify!($key), <$type>::read),)* };
                 table.finish();
                 keys

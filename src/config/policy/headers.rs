@@ -5,14 +5,13 @@
 
 use http::HeaderName;
 
-use super::metadata::FixedValue;
+use super::metadata::{FixedValue, is_secret};
 use super::{Effective, PolicyKeys};
 use crate::config::auth::Reference;
 use crate::config::entry::Entry;
 use crate::config::problem::Located;
 use crate::config::read::name;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 use crate::rpc::metadata::is_binary;
 
 /// What one level says of `headers`.
@@ -55,7 +54,7 @@ type ReadName = fn(&Entry<'_>, &str) -> Option<HeaderName>;
 
 impl HeaderKeys {
     pub(super) fn read(table: &mut Table<'_>) -> Self {
-        let Some(mut table) = table.table("headers", Shape::Headers) else { return Self::default() };
+        let Some(mut table) = table.table("headers") else { return Self::default() };
         let keys = Self {
             request: table.located("request", |entry| HeaderEdits::read(entry, name::passing_text)),
             response: table.located("response", |entry| HeaderEdits::read(entry, name::response_text)),
@@ -111,7 +110,7 @@ const SIDES: [Side; 2] =
 
 impl HeaderEdits {
     fn read(entry: &Entry<'_>, read_name: ReadName) -> Option<Self> {
-        let mut table = entry.table(Shape::HeaderEdits)?;
+        let mut table = entry.table()?;
         let edits = Self {
             remove: table.get("remove", |entry| names(entry, read_name)).unwrap_or_default(),
             set: table.get("set", |entry| values(entry, read_name)).unwrap_or_default(),
@@ -159,7 +158,7 @@ fn names(entry: &Entry<'_>, read_name: ReadName) -> Option<Vec<HeaderName>> {
 
 fn values(entry: &Entry<'_>, read_name: ReadName) -> Option<Vec<(HeaderName, HeaderSource)>> {
     let mut pairs: Vec<(HeaderName, HeaderSource)> = Vec::new();
-    for (key, entry) in entry.table(Shape::Named)?.named() {
+    for (key, entry) in entry.table()?.named() {
         let (Some(name), Some(source)) = (read_name(&entry, key), HeaderSource::read(&entry, key)) else {
             continue;
         };
@@ -180,6 +179,9 @@ fn values(entry: &Entry<'_>, read_name: ReadName) -> Option<Vec<(HeaderName, Hea
 impl HeaderSource {
     fn read(entry: &Entry<'_>, key: &str) -> Option<Self> {
         match entry.text()?.strip_prefix("claim:") {
+            Some(_) if is_secret(key) => {
+                entry.wrong("must be a secret of its own, not a claim", "write \"file:PATH\" or \"env:NAME\"")
+            }
             Some(pointer) => name::pointer(entry, pointer).map(Self::Claim),
             None => FixedValue::read(entry, key).map(Self::Fixed),
         }

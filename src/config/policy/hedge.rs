@@ -10,12 +10,11 @@ use super::value::{Interval, PolicyValue};
 use super::{Effective, PolicyKeys, nearest, row};
 use crate::config::problem::Located;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 use crate::rpc::{self, Code};
 
 group! {
     /// `hedge`: how a call is sent further times that is slow and does no harm twice.
-    HedgeKeys => Hedge, Shape::Hedge {
+    HedgeKeys => Hedge {
         /// After how long without an answer a further copy is sent.
         delay: Interval = Interval(Duration::from_millis(50));
         /// How many copies are sent at most, the first counted.

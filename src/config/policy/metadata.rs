@@ -12,11 +12,10 @@ use crate::config::entry::{Choice, Entry};
 use crate::config::problem::Located;
 use crate::config::read::name;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 group! {
     /// `metadata`: what passes between headers and metadata.
-    MetadataKeys => Metadata, Shape::Metadata {
+    MetadataKeys => Metadata {
         /// Request headers that pass as metadata beside the built-in ones.
         request: Names = Names::default();
         /// Metadata of answers that pass as response headers beside the built-in ones.
@@ -76,7 +75,7 @@ impl PolicyValue for Names {
 impl PolicyValue for Fixed {
     fn read(entry: &Entry<'_>) -> Option<Self> {
         let mut pairs = Vec::new();
-        for (key, entry) in entry.table(Shape::Named)?.named() {
+        for (key, entry) in entry.table()?.named() {
             let (Some(name), Some(value)) = (name::metadata_text(&entry, key), FixedValue::read(&entry, key))
             else {
                 continue;
@@ -142,7 +141,7 @@ fn reference(entry: &Entry<'_>, text: &str) -> Option<Reference> {
 }
 
 /// Names whose values are credentials wherever they occur.
-fn is_secret(key: &str) -> bool {
+pub(super) fn is_secret(key: &str) -> bool {
     ["authorization", "proxy-authorization", "cookie"].iter().any(|name| key.eq_ignore_ascii_case(name))
 }
 

@@ -13,14 +13,13 @@ use crate::config::entry::Entry;
 use crate::config::problem::Located;
 use crate::config::read::name;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 /// More would be no limit.
 const MOST_CALLS: u32 = 1_000_000;
 
 group! {
     /// `rate_limit`: how often somebody may call.
-    RateLimitKeys => RateLimit, Shape::RateLimit {
+    RateLimitKeys => RateLimit {
         rate: Rate = Rate::None;
         /// How many calls may come at once.
         burst: Burst = Burst::Rate;

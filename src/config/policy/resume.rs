@@ -10,7 +10,6 @@ use super::{Effective, Level, PolicyKeys, nearest, row};
 use crate::config::entry::Entry;
 use crate::config::problem::Located;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 /// What one level says of `resume`: `false`, or sub-keys, which also turn it on again.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +47,7 @@ impl ResumeKeys {
             });
             return Self { enabled, ..Self::default() };
         }
-        let Some(mut fields) = table.table("resume", Shape::Resume) else { return Self::default() };
+        let Some(mut fields) = table.table("resume") else { return Self::default() };
         let keys = Self {
             enabled: entry.located(|_| Some(true)),
             response_field: fields.located("response_field", FieldName::read),

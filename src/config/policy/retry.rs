@@ -11,7 +11,6 @@ use crate::config::entry::Entry;
 use crate::config::problem::Located;
 use crate::config::suggest::closest;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 use crate::rpc::{self, Code};
 
 /// More are never made (gRFC A6).
@@ -19,7 +18,7 @@ const MOST_ATTEMPTS: u32 = 5;
 
 group! {
     /// `retry`: how a call is sent again that does no harm twice.
-    RetryKeys => Retry, Shape::Retry {
+    RetryKeys => Retry {
         /// How often a call is sent at most, the first time counted.
         attempts: Attempts = Attempts(3);
         /// The codes that are worth another attempt.

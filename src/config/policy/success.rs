@@ -11,11 +11,10 @@ use super::{Effective, PolicyKeys, nearest, row};
 use crate::config::entry::{Choice, Entry};
 use crate::config::problem::Located;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 group! {
     /// `success`: what an answer of one message says that went well.
-    SuccessKeys => Success, Shape::Success {
+    SuccessKeys => Success {
         /// Its HTTP status.
         status: SuccessStatus = SuccessStatus(StatusCode::OK);
         /// Where what was made is found.

@@ -14,7 +14,6 @@ use crate::config::auth::{
 };
 use crate::config::entry::{Choice, Entry};
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 const REFERENCE_FORM: &str = "write \"file:PATH\" or \"env:NAME\"";
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
@@ -70,13 +69,13 @@ impl Choice for Algorithm {
 }
 
 pub(super) fn auth(root: &mut Table<'_>) -> Vec<Auth> {
-    let Some(table) = root.table("auth", Shape::Auths) else { return Vec::new() };
+    let Some(table) = root.table("auth") else { return Vec::new() };
     let named = table.named();
     named.into_iter().filter_map(|(name, entry)| block(name, &entry)).collect()
 }
 
 fn block(name: &str, entry: &Entry<'_>) -> Option<Auth> {
-    let mut table = entry.table(Shape::Auth)?;
+    let mut table = entry.table()?;
     let wrong_name = name == "none";
     if wrong_name {
         table.wrong("`none` is no name of a block", "it is what `auth` says of routes that anybody may call");
@@ -227,7 +226,7 @@ fn reference_text(entry: &Entry<'_>, text: &str, form: &str) -> Option<Reference
 }
 
 fn claims_to_metadata(entry: &Entry<'_>) -> Option<BTreeMap<String, HeaderName>> {
-    let table = entry.table(Shape::Claims)?;
+    let table = entry.table()?;
     let claims = table.named().into_iter().filter_map(|(pointer, entry)| {
         let pointer = name::pointer(&entry, pointer)?;
         Some((pointer, name::metadata(&entry)?))

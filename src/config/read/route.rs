@@ -6,7 +6,6 @@ use crate::config::model::{HttpBinding, Route};
 use crate::config::policy::{Level, PolicyKeys};
 use crate::config::problem::Located;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 use crate::route::{Template, TemplateError};
 
 /// The patterns that are a key each, with the method that each stands for (google/api/http.proto,
@@ -17,7 +16,7 @@ const PATTERNS: &[(&str, &str)] =
 const PATTERN_FORM: &str = "write one of get, put, post, delete, patch and custom = { kind, path }";
 
 pub(super) fn routes(root: &mut Table<'_>) -> Vec<Route> {
-    root.tables("routes", Shape::Route).into_iter().filter_map(route).collect()
+    root.tables("routes").into_iter().filter_map(route).collect()
 }
 
 fn route(mut table: Table<'_>) -> Option<Route> {
@@ -25,7 +24,7 @@ fn route(mut table: Table<'_>) -> Option<Route> {
     let own = binding(&mut table);
     // One level only: those of an additional binding would not count (google/api/http.proto,
     // `additional_bindings`), and `binding` does not ask for them.
-    let additional = table.tables("additional_bindings", Shape::Binding).into_iter().map(|mut table| {
+    let additional = table.tables("additional_bindings").into_iter().map(|mut table| {
         let binding = binding(&mut table);
         table.finish();
         binding
@@ -85,7 +84,7 @@ fn plain(entry: &Entry<'_>, method: &str) -> Option<Pattern> {
 
 /// `{ kind, path }`; the kind `*` is any method.
 fn custom(entry: &Entry<'_>) -> Option<Pattern> {
-    let mut table = entry.table(Shape::CustomPattern)?;
+    let mut table = entry.table()?;
     let kind = table.required("kind", "\"HEAD\"", kind);
     let path = table.required("path", "\"/v1/{name=items/*}\"", template);
     table.finish();

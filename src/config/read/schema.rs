@@ -9,7 +9,6 @@ use crate::config::model::{Schema, SchemaSource};
 use crate::config::problem::{Located, Location};
 use crate::config::source::{Kind, Source};
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 pub(super) fn schemas(root: &mut Table<'_>, source: &Source) -> Vec<Schema> {
     let embedded = match &source.kind {
@@ -17,7 +16,7 @@ pub(super) fn schemas(root: &mut Table<'_>, source: &Source) -> Vec<Schema> {
         _ => None,
     };
     let entry = root.entry("schema");
-    let tables = entry.as_ref().map(|entry| entry.tables(Shape::Schema)).unwrap_or_default();
+    let tables = entry.as_ref().map(Entry::tables).unwrap_or_default();
     if embedded.is_none() && entry.is_none_or(|entry| entry.is_empty_list()) {
         root.missing(
             "no schema, so there is nothing to call",

@@ -10,7 +10,6 @@ use crate::config::model::{Accept, Admin, ClientAuth, Listen, Server, ServerTls}
 use crate::config::problem::{Located, Location};
 use crate::config::raw::MOST_WORKERS;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 impl Choice for Accept {
     const WORDS: &'static [(&'static str, Self)] = &[("per-core", Self::PerCore), ("shared", Self::Shared)];
@@ -18,11 +17,11 @@ impl Choice for Accept {
 
 pub(super) fn server(root: &mut Table<'_>) -> Server {
     let mut server = Server { listen: Vec::new(), workers: 1, accept: Accept::default(), tls: None };
-    let Some(mut table) = root.table("server", Shape::Server) else { return server };
+    let Some(mut table) = root.table("server") else { return server };
     server.listen = table.get("listen", listen).unwrap_or_default();
     server.workers = table.get("workers", |entry| entry.number(&(1..=MOST_WORKERS))).unwrap_or(1);
     server.accept = table.get("accept", Entry::choice).unwrap_or_default();
-    server.tls = table.table("tls", Shape::ServerTls).and_then(tls);
+    server.tls = table.table("tls").and_then(tls);
     table.finish();
     server
 }
@@ -74,7 +73,7 @@ impl Choice for Asked {
 }
 
 pub(super) fn admin(root: &mut Table<'_>) -> Admin {
-    let listen = root.table("admin", Shape::Admin).and_then(|mut table| {
+    let listen = root.table("admin").and_then(|mut table| {
         let listen = table.located("listen", |entry| address::socket(entry, entry.text()?));
         table.finish();
         listen

@@ -13,7 +13,6 @@ use crate::config::policy::{Level, PolicyKeys};
 use crate::config::problem::{Located, Location};
 use crate::config::raw::place::child;
 use crate::config::table::Table;
-use crate::config::unbuilt::Shape;
 
 const PREFIX_FORM: &str =
     "write a path that starts with a slash and does not end with one, such as \"/shop\"";
@@ -32,7 +31,7 @@ impl Choice for BalanceWord {
 
 pub(super) fn upstreams(root: &mut Table<'_>) -> Vec<Upstream> {
     let entry = root.entry("upstreams");
-    let table = entry.as_ref().and_then(|entry| entry.table(Shape::Upstreams));
+    let table = entry.as_ref().and_then(Entry::table);
     let named = table.map(|table| table.named()).unwrap_or_default();
     if named.is_empty() && entry.is_none_or(|entry| entry.is_empty_table()) {
         root.missing(
@@ -40,10 +39,7 @@ pub(super) fn upstreams(root: &mut Table<'_>) -> Vec<Upstream> {
             "add [upstreams.NAME] with endpoints = [\"http://127.0.0.1:50051\"]",
         );
     }
-    named
-        .into_iter()
-        .filter_map(|(name, entry)| Some(upstream(name, entry.table(Shape::Upstream)?)))
-        .collect()
+    named.into_iter().filter_map(|(name, entry)| Some(upstream(name, entry.table()?))).collect()
 }
 
 fn upstream(name: &str, mut table: Table<'_>) -> Upstream {
@@ -56,8 +52,8 @@ fn upstream(name: &str, mut table: Table<'_>) -> Upstream {
         prefix: table.located("prefix", prefix),
         auto_routes: table.get("auto_routes", Entry::boolean).unwrap_or(true),
         balance: table.located("balance", balance).unwrap_or_else(|| default_balance(&table)),
-        tls: table.table("tls", Shape::UpstreamTls).map(tls),
-        health: table.table("health", Shape::Health).map(health),
+        tls: table.table("tls").map(tls),
+        health: table.table("health").map(health),
         policy: PolicyKeys::read(&mut table, Level::Upstream, format!("upstreams {name}")),
         at: table.at(),
     };
@@ -96,7 +92,7 @@ fn endpoint(entry: &Entry<'_>) -> Option<Endpoint> {
     if let ValueKind::String(text) = entry.value {
         return unweighted(entry, text);
     }
-    let mut table = entry.table(Shape::Endpoint)?;
+    let mut table = entry.table()?;
     let url =
         table.required("url", "\"http://127.0.0.1:50051\"", |entry| address::endpoint(entry, entry.text()?));
     let weight = table.get("weight", |entry| entry.number(&(1..=u32::MAX))).unwrap_or(1);
@@ -138,7 +134,7 @@ fn prefix(entry: &Entry<'_>) -> Option<String> {
 
 fn balance(entry: &Entry<'_>) -> Option<Balance> {
     if let ValueKind::Table(_) = entry.value {
-        let mut table = entry.table(Shape::Balance)?;
+        let mut table = entry.table()?;
         let hash = table.required("hash", "\"header:x-user\"", hash_key);
         table.finish();
         return Some(Balance::Hash(hash?.value));
