@@ -138,7 +138,11 @@ fn write(path: &Path, content: &[u8], force: bool) -> Result<(), Vec<Problem>> {
 }
 
 fn create(path: &Path, content: &[u8]) -> io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(content)
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(content).inspect_err(|_| {
+        // Half a file is worse than none; that it cannot be removed either changes nothing of the error.
+        drop(fs::remove_file(path));
+    })
 }
 
 /// A gateway that serves the folder never sees half a file.

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use axum::body::Body as AxumBody;
 use http::{Request, Response};
+use tokio::sync::watch;
 use tower::Service;
 
 use crate::middleware::access::Admitted;
@@ -38,8 +39,10 @@ impl Worker {
         let calls = stack::calls(Exchange::new(pool.clone()), &gateway.buckets);
         let answers = stack::answers(Dispatch::new(calls));
         let serve = Serve { gateway, pool, reconciled: Arc::new(AtomicU64::new(0)), answers };
+        // Before the first look: what comes after it is a change.
+        let generations = serve.gateway.generation.subscribe();
         serve.snapshot();
-        tokio::spawn(serve.clone().follow());
+        tokio::spawn(serve.clone().follow(generations));
         Self(stack::edge(serve, access_log))
     }
 }
@@ -123,8 +126,7 @@ impl Serve {
 
     /// Takes each new snapshot, so that a worker without requests is connected, too. Ends with the
     /// worker's runtime.
-    async fn follow(self) {
-        let mut generation = self.gateway.generation.subscribe();
+    async fn follow(self, mut generation: watch::Receiver<u64>) {
         while generation.changed().await.is_ok() {
             self.snapshot();
         }

@@ -93,8 +93,8 @@ pub(super) fn invalid(reason: &'static str, message: &'static str, challenge: He
         .with_header(WWW_AUTHENTICATE, challenge)
 }
 
-/// A header with the values of parameters that were taken out of a request's target, one a name, for whoever
-/// looks for a key there.
+/// An extension of a request: the parameters that were taken out of its target, for whoever looks for a key there. A
+/// name may stand in it several times.
 #[derive(Clone, Debug, Default)]
 pub struct FromQuery(pub Vec<(Box<str>, Secret)>);
 

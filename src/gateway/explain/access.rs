@@ -65,7 +65,7 @@ fn tokens(jwt: &Jwt) -> String {
         // Without the query: nobody knows what stands in it.
         KeySource::Url(url) => {
             let host = url.authority().map_or("", |authority| authority.as_str());
-            format!("https://{host}{}", url.path()).replacen("https", url.scheme_str().unwrap_or("https"), 1)
+            format!("{}://{host}{}", url.scheme_str().unwrap_or("https"), url.path())
         }
     };
     format!("a bearer token of {} for {}, keys from {keys}", jwt.issuer, jwt.audiences.join(" or "))
