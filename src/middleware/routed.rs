@@ -11,9 +11,10 @@ use tower::Service;
 
 use super::access::{Access, Admitted};
 use super::expiry::Expiry;
+use super::cors::Sharing;
 use super::headers::Headers;
 use super::rate_limit::RateLimit;
-use crate::config::policy::{Cors, OriginPattern};
+use crate::config::policy::OriginPattern;
 use crate::protocol::adapter::Refusal;
 use crate::protocol::{Body, Client, Outcome};
 use crate::rpc::{Kind, Metadata, Status};
@@ -23,7 +24,7 @@ use crate::rpc::{Kind, Metadata, Status};
 pub struct RoutePolicy {
     pub access: Access,
     /// Which pages of other origins may call.
-    pub cors: Cors,
+    pub cors: Sharing,
     /// Which pages of other origins may open a WebSocket.
     pub websocket_origins: Box<[OriginPattern]>,
     /// How often somebody may call.
