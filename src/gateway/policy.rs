@@ -145,6 +145,7 @@ fn edits(levels: &[HeaderEdits], secrets: &Secrets) -> Vec<Edit> {
     let value = |source: &HeaderSource| match source {
         HeaderSource::Fixed(value) => secrets.value(value).map(Value::Fixed),
         HeaderSource::Claim(pointer) => Some(Value::Claim(pointer.as_str().into())),
+        HeaderSource::Address => Some(Value::Address),
     };
     let mut edits = Vec::new();
     for level in levels {
