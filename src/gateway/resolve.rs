@@ -110,8 +110,8 @@ fn other_method(
 fn socket(routes: &RouteTable, head: &Parts, host: Option<&str>) -> Result<Resolution, Status> {
     let (path, mut allow) = (head.uri.path(), BTreeSet::new());
     if let Some(method) = websocket::method_override(head.uri.query().unwrap_or_default()) {
-        let found = find(routes, method, path, host, &mut allow)?;
-        return found.map(call).ok_or_else(|| not_found(&Method::GET, path));
+        let method = Method::try_from(method).unwrap_or_default();
+        return rest(routes, &method, path, host);
     }
     // A first look tells which methods the path has.
     if let Some(found) = find(routes, "GET", path, host, &mut allow)? {
