@@ -121,7 +121,9 @@ def go(name: str) -> Path:
     if not shutil.which("go"):
         raise Missing("there is no Go toolchain")
     source, place = BENCH / "peers" / name, PLACE / "go" / name
-    if (place / name).exists() and (place / "main.go").read_text() == (source / "main.go").read_text():
+    made_of = (source / "main.go").read_text() + (BENCH / "proto/bench/v1/bench.proto").read_text()
+    stamp = place / "made-of"
+    if stamp.exists() and stamp.read_text() == made_of:
         return place / name
     shutil.copytree(source, place, dirs_exist_ok=True)
     tools = PLACE / "go/bin"
@@ -138,6 +140,7 @@ def go(name: str) -> Path:
             )
     run("go", "mod", "tidy", cwd=place)
     run("go", "build", "-o", name, ".", cwd=place)
+    stamp.write_text(made_of)
     return place / name
 
 

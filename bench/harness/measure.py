@@ -140,6 +140,43 @@ def resident(pid: int) -> float:
     return total / 1024
 
 
+IDLE_STREAMS, OPENING = 1_000, 10
+"""How many, and the seconds until each must have had its first event."""
+
+
+def idle_stream_kib(port: int, pid: int) -> float:
+    """Resident memory of one of many streams that have had one event and wait, each over its own connection."""
+    _close(_idle_streams(port, 100))
+    time.sleep(1)
+    before = resident(pid)
+    streams = _idle_streams(port, IDLE_STREAMS)
+    time.sleep(1)
+    grown = resident(pid) - before
+    _close(streams)
+    return grown * 1024 / IDLE_STREAMS
+
+
+def _idle_streams(port: int, count: int) -> list[socket.socket]:
+    request = f"GET /v1/idle HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode()
+    streams = []
+    for _ in range(count):
+        stream = socket.create_connection(("127.0.0.1", port), timeout=OPENING)
+        stream.sendall(request)
+        streams.append(stream)
+        seen = b""
+        while b"nothing" not in seen:
+            piece = stream.recv(4096)
+            seen += piece
+            if not piece or not seen.startswith(b"HTTP/1.1 200"):
+                raise OSError(f"no stream: {seen[:80].decode(errors='replace').splitlines()}")
+    return streams
+
+
+def _close(streams: list[socket.socket]) -> None:
+    for stream in streams:
+        stream.close()
+
+
 class Reading:
     """The repetitions of one figure: their median, and how far they lie apart."""
 

@@ -39,6 +39,10 @@ class Peer:
     def runs(self, case: str, front: str) -> bool:
         return front in self.fronts and (not self.cases or case in self.cases)
 
+    def is_transcoder(self) -> bool:
+        """Whether it speaks JSON to all cases, without a guard."""
+        return "h1" in self.fronts and not self.cases
+
 
 def transom(binary: Path, port: int, upstream: int, folder: Path, more: str = "", workers: int = 1) -> list:
     path = folder / "gateway.toml"

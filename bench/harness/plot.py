@@ -2,7 +2,7 @@
 
 from html import escape
 
-BAR, GAP, LABEL, WIDTH = 20, 26, 190, 860
+BAR, GAP, LABEL, WIDTH = 20, 26, 210, 860
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2933 }
 .title { font-size: 17px; font-weight: 600 } .case { font-weight: 600 }
@@ -15,14 +15,14 @@ text { font: 13px system-ui, sans-serif; fill: #1f2933 }
 
 def bars(title: str, note: str, groups: list[tuple[str, list[tuple[str, float, tuple[float, float]]]]]) -> str:
     """Each group has its own scale; a thin line over a bar's end is the spread of its repetitions."""
-    parts, y = [], 66
+    parts, y = [], 76
     for case, rows in groups:
         parts.append(f'<text class="case" x="16" y="{y}">{escape(case)}</text>')
         y += 12
         longest = max(high for _, _, (_, high) in rows)
         scale = (WIDTH - LABEL - 110) / longest
         for name, value, (low, high) in rows:
-            kind = "own" if name == "Transom" else "bar"
+            kind = "own" if name.startswith("Transom") else "bar"
             middle = y + BAR / 2
             parts.append(f'<text x="{LABEL}" y="{middle + 4}" text-anchor="end">{escape(name)}</text>')
             parts.append(
@@ -33,7 +33,7 @@ def bars(title: str, note: str, groups: list[tuple[str, list[tuple[str, float, t
                 'stroke="#e12d39" stroke-width="1.5"/>'
             )
             parts.append(
-                f'<text class="value" x="{LABEL + 16 + high * scale:.1f}" y="{middle + 4}">{value:,.1f}</text>'
+                f'<text class="value" x="{LABEL + 16 + high * scale:.1f}" y="{middle + 4}">{value:,.{1 if value < 1_000 else 0}f}</text>'
             )
             y += BAR
         y += GAP

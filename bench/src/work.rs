@@ -16,6 +16,9 @@ pub const CHUNKS: usize = 1_526;
 /// The method whose messages the sample server sends back one by one.
 pub const TALK: &str = "/bench.v1.Bench/Talk";
 
+/// The method that sends one event and then keeps silent.
+pub const IDLE: &str = "/bench.v1.Bench/Idle";
+
 /// One kind of request.
 #[derive(Debug)]
 pub struct Case {
@@ -85,6 +88,12 @@ fn copy(name: &'static str, parts: i32) -> Case {
     let message = framed(&HttpBody { content_type: "application/json".to_owned(), data: json.clone() });
     let least = json.len();
     Case { json, ..case(name, Method::POST, "/v1/copy", "Copy", message, least) }
+}
+
+/// The one event of [`IDLE`].
+#[must_use]
+pub fn idle() -> Bytes {
+    framed(&Event { sequence: 1, text: "and now nothing".to_owned() })
 }
 
 /// What the sample server answers: so many times the same frames, or nothing for an echo.

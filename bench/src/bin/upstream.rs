@@ -66,6 +66,10 @@ async fn reply(
             send(&mut stream, data).await?;
         }
         stream
+    } else if path == work::IDLE {
+        let mut stream = respond.send_response(head, false)?;
+        send(&mut stream, work::idle()).await?;
+        return poll_fn(|context| stream.poll_reset(context)).await.map(drop);
     } else {
         let sent = read(body).await?;
         let (frames, times) = answers.get(path.as_str()).cloned().unwrap_or((sent, 1));
