@@ -57,7 +57,7 @@ impl Shop {
     }
 
     async fn sent(&self, request: Request) -> usize {
-        self.where_goes(async { assert_eq!(request.fetch().await.status, 200) }).await
+        self.where_goes(async { assert_eq!(Box::pin(request.fetch()).await.status, 200) }).await
     }
 }
 
