@@ -35,6 +35,7 @@ mod operation;
 mod partial;
 mod peers;
 mod product;
+mod proxies;
 mod reflection;
 mod reload;
 mod rest;
