@@ -21,6 +21,7 @@ use super::issuers::Issuers;
 use super::reflection;
 use super::routes::{self, RouteTable};
 use super::secrets::Secrets;
+use super::upstreams;
 
 /// See the module.
 #[derive(Debug)]
@@ -45,16 +46,20 @@ impl Snapshot {
         issuers: &Issuers,
     ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let config::Loaded { config, mut warnings } = config::load(source)?;
-        let reflected = reflection::ask_all(&config)?;
+        let (secrets, mut problems) = Secrets::load(config.policy_references());
+        let reflected = match reflection::ask_all(&config, &secrets) {
+            Ok(reflected) => reflected,
+            // A secret that is missing may be why.
+            Err(more) => return Err(problems.into_iter().chain(more).collect()),
+        };
         let schema = load::load(&config.schema, &reflected.sets)?;
         warnings.extend(reflected.warnings);
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
-        let (blocks, mut problems) = Blocks::load(&config, issuers);
-        let (secrets, more) = Secrets::load(config.policy_references());
+        let (blocks, more) = Blocks::load(&config, issuers);
         problems.extend(more);
         let (routes, more) = routes::build(&config, &codec, &blocks, &secrets);
         problems.extend(more);
-        let upstreams = upstreams(&config, &mut problems);
+        let upstreams = upstreams::specify(&config, &secrets, &mut problems);
         let (errors, more): (Vec<_>, Vec<_>) =
             problems.into_iter().partition(|problem| problem.severity == Severity::Error);
         if !errors.is_empty() {
@@ -73,17 +78,6 @@ impl Snapshot {
         };
         Ok((snapshot, warnings))
     }
-}
-
-fn upstreams(config: &Config, problems: &mut Vec<Problem>) -> Vec<Arc<Spec>> {
-    let mut upstreams = Vec::with_capacity(config.upstreams.len());
-    for upstream in &config.upstreams {
-        match Spec::load(upstream) {
-            Ok(spec) => upstreams.push(Arc::new(spec)),
-            Err(more) => problems.extend(more),
-        }
-    }
-    upstreams
 }
 
 /// Patterns are watched as they stand, so that a file that is new is noticed.
