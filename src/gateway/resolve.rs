@@ -69,7 +69,7 @@ fn preflight(routes: &RouteTable, head: &Parts, path: &str, host: Option<&str>) 
     let method = cors::preflight(head)?;
     let Resolution { policy, resolved } = rest(routes, &method, path, host).ok()?;
     let is_call = matches!(resolved, Resolved::Call { .. } | Resolved::Head { .. });
-    let shares = is_call && !policy.cors.origins.0.is_empty();
+    let shares = is_call && policy.cors.is_open();
     shares.then_some(Resolution { policy, resolved: Resolved::Preflight { method } })
 }
 
