@@ -104,7 +104,7 @@ fn block(name: &str, entry: &Entry<'_>) -> Option<Auth> {
 fn jwt(table: &mut Table<'_>) -> Option<Jwt> {
     let issuer = table.required("issuer", "\"https://issuer.example.com\"", text);
     let audiences = table.required("audiences", "[\"my-api\"]", texts);
-    let jwks = table.required("jwks", "\"https://issuer.example.com/keys.json\"", key_source::read);
+    let jwks = key_source::read(table, issuer.as_ref());
     let jwks_ca = table.located("jwks_ca", Entry::path);
     let algorithms = table.get("algorithms", algorithms).unwrap_or_else(|| vec![Algorithm::Rs256]);
     let leeway = table.get("leeway", leeway).unwrap_or(DEFAULT_LEEWAY);
