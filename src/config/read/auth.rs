@@ -218,11 +218,7 @@ fn reference(entry: &Entry<'_>) -> Option<Reference> {
 
 /// What is wrong is told without the text: it may be the secret itself.
 fn reference_text(entry: &Entry<'_>, text: &str, form: &str) -> Option<Reference> {
-    match text.split_once(':') {
-        Some(("file", path)) if !path.is_empty() => Some(Reference::File(entry.resolve(path))),
-        Some(("env", name)) if !name.is_empty() => Some(Reference::Env(name.to_owned())),
-        _ => entry.wrong("must be a reference, not the secret itself", form),
-    }
+    name::reference(entry, text).or_else(|| entry.wrong("must be a reference, not the secret itself", form))
 }
 
 fn claims_to_metadata(entry: &Entry<'_>) -> Option<BTreeMap<String, HeaderName>> {
