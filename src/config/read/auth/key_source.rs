@@ -16,7 +16,7 @@ pub(super) fn read(table: &mut Table<'_>, issuer: Option<&Located<String>>) -> O
         Ok(document) => Some(Located { value: KeySource::Discovered(document), at: issuer.at.clone() }),
         Err(why) => {
             let help = format!(
-                "add jwks = \"https://issuer.example.com/keys.json\": to be asked where they are, the issuer {why}"
+                "add jwks = \"https://issuer.example.com/keys.json\"; the issuer cannot be asked for it, as it {why}"
             );
             table.missing("`jwks` is missing", help);
             None
