@@ -3,6 +3,8 @@
 //! Look here for what each kind of block says and for its defaults. Which route asks for which block is
 //! the policy key `auth`; how credentials are verified is not known here.
 
+pub mod key_url;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,6 +63,8 @@ pub enum KeySource {
     Reference(Reference),
     /// Fetched before the gateway is ready, and again and again: `https`, or `http` to this machine.
     Url(Uri),
+    /// As [`KeySource::Url`], from where the issuer's own document says: `jwks` is left out. The document's URL.
+    Discovered(Uri),
 }
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1). There is neither `none` nor a shared secret.
@@ -151,7 +155,9 @@ impl AuthKind {
         let reference = match self {
             Self::Jwt(jwt) => match &jwt.jwks.value {
                 KeySource::Reference(reference) => reference,
-                KeySource::Url(_) => return jwt.jwks_ca.iter().map(|ca| &ca.value).collect(),
+                KeySource::Url(_) | KeySource::Discovered(_) => {
+                    return jwt.jwks_ca.iter().map(|ca| &ca.value).collect();
+                }
             },
             Self::ApiKey(keys) => &keys.keys.value,
             Self::Basic(basic) => &basic.users.value,

@@ -6,6 +6,8 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use http::Uri;
+
 use crate::config::auth::{Auth, AuthKind, Jwt as JwtSpec, KeySource, Reference};
 use crate::config::model::Config;
 use crate::config::problem::Problem;
@@ -18,7 +20,7 @@ use crate::middleware::mtls::Mtls;
 use crate::protocol::headers::passes_always;
 use crate::upstream::fetch::Fetch;
 
-use super::issuers::Issuers;
+use super::issuers::{Issuers, Source};
 
 /// The largest file of keys.
 const LARGEST: u64 = 8 << 20;
@@ -82,15 +84,20 @@ fn keys(spec: &JwtSpec, issuers: &Issuers) -> Result<Keys, Problem> {
             .and_then(|text| KeySet::parse(text.as_bytes()))
             .map(Keys::Fixed)
             .map_err(|error| Problem::error(spec.jwks.at.clone(), error)),
-        KeySource::Url(url) => {
-            let ca = spec.jwks_ca.as_ref();
-            let fetch = Fetch::new(url, ca.map(|ca| ca.value.as_path())).map_err(|error| {
-                let at = ca.map_or(&spec.jwks.at, |ca| &ca.at);
-                Problem::error(at.clone(), error.to_string())
-            })?;
-            Ok(Keys::Fetched(issuers.of(fetch)))
+        KeySource::Url(url) => Ok(Keys::Fetched(issuers.of(Source::At(fetch(spec, url)?)))),
+        KeySource::Discovered(document) => {
+            let (document, issuer) = (fetch(spec, document)?, spec.issuer.as_str().into());
+            Ok(Keys::Fetched(issuers.of(Source::Discovered { document, issuer })))
         }
     }
+}
+
+fn fetch(spec: &JwtSpec, url: &Uri) -> Result<Fetch, Problem> {
+    let ca = spec.jwks_ca.as_ref();
+    Fetch::new(url, ca.map(|ca| ca.value.as_path())).map_err(|error| {
+        let at = ca.map_or(&spec.jwks.at, |ca| &ca.at);
+        Problem::error(at.clone(), error.to_string())
+    })
 }
 
 /// What a reference stands for. Errors never show any of it.

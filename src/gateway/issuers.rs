@@ -1,16 +1,20 @@
 //! The issuers whose keys come from a URL, across all snapshots, and the fetching of their keys.
 //!
-//! An issuer is known by its URL and by whom to trust there. A reload that names it again finds the keys
+//! An issuer is known by where its keys are and by whom to trust there. A reload that names it again finds the keys
 //! that are there already; when no snapshot names it any more, nobody fetches for it.
+
+mod source;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use http::Uri;
+use http::uri::Authority;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::middleware::jwt::issuer::{Fetched, Issuer};
-use crate::upstream::fetch::Fetch;
+pub(super) use source::Source;
 
 /// What all snapshots share.
 #[derive(Debug)]
@@ -25,7 +29,7 @@ pub(super) struct Issuers {
 
 #[derive(Clone, Debug)]
 struct Known {
-    fetch: Fetch,
+    source: Source,
     issuer: Weak<Issuer>,
     wanted: Arc<Notify>,
 }
@@ -38,14 +42,15 @@ impl Default for Issuers {
 }
 
 impl Issuers {
-    /// The issuer whose keys are fetched so; a new one is fetched for from now on.
-    pub(super) fn of(&self, fetch: Fetch) -> Arc<Issuer> {
+    /// The issuer whose keys are there; a new one is fetched for from now on.
+    pub(super) fn of(&self, source: Source) -> Arc<Issuer> {
         let mut known = lock(&self.known);
         known.retain(|known| known.issuer.strong_count() > 0);
-        let found = known.iter().find(|known| known.fetch == fetch).and_then(|known| known.issuer.upgrade());
+        let found =
+            known.iter().find(|known| known.source == source).and_then(|known| known.issuer.upgrade());
         found.unwrap_or_else(|| {
             let issuer = Arc::new(Issuer::new());
-            let new = Known { fetch, issuer: Arc::downgrade(&issuer), wanted: issuer.wanted() };
+            let new = Known { source, issuer: Arc::downgrade(&issuer), wanted: issuer.wanted() };
             // Nobody receives after the end of the process has begun.
             drop(self.new.send(new.clone()));
             known.push(new);
@@ -76,8 +81,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Fetches one issuer's keys for as long as somebody needs them.
-async fn tend(Known { fetch, issuer, wanted }: Known) {
-    while let Some(pause) = round(&fetch, &issuer).await {
+async fn tend(Known { source, issuer, wanted }: Known) {
+    while let Some(pause) = round(&source, &issuer).await {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = wanted.notified() => {}
@@ -86,19 +91,18 @@ async fn tend(Known { fetch, issuer, wanted }: Known) {
 }
 
 /// Fetches once. Gives how long to wait for the next; `None` when nobody needs any.
-async fn round(fetch: &Fetch, issuer: &Weak<Issuer>) -> Option<Duration> {
+async fn round(source: &Source, issuer: &Weak<Issuer>) -> Option<Duration> {
     issuer.upgrade()?.begin();
-    let document = fetch.get().await;
-    let document = document.map(|document| (document.body, document.max_age));
-    let (fetched, pause) = issuer.upgrade()?.end(document.map_err(|error| error.to_string()));
-    tell(fetch, &fetched);
+    let keys = source.fetch().await;
+    let (fetched, pause) = issuer.upgrade()?.end(keys);
+    tell(source.url(), &fetched);
     Some(pause)
 }
 
-fn tell(fetch: &Fetch, fetched: &Fetched) {
+fn tell(url: &Uri, fetched: &Fetched) {
     // Without the query: nobody knows what stands in it.
-    let host = fetch.url().authority().map_or("", |authority| authority.as_str());
-    let path = fetch.url().path();
+    let host = url.authority().map_or("", Authority::as_str);
+    let path = url.path();
     match fetched {
         Fetched::New => tracing::info!(host, path, "new keys of an issuer"),
         Fetched::Same => tracing::debug!(host, path, "the keys of an issuer are the same"),

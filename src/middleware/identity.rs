@@ -78,6 +78,12 @@ fn metadata(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String
     Ok((parsed, value))
 }
 
+/// What the upstream is told of claims: those that are there and that a header can hold.
+#[must_use]
+pub fn told(claims: &Json, names: &BTreeMap<String, HeaderName>) -> Vec<(HeaderName, HeaderValue)> {
+    names.iter().filter_map(|(pointer, name)| Some((name.clone(), claim_value(claims, pointer)?))).collect()
+}
+
 /// A claim as a header can hold it: texts, numbers and truth values of printable ASCII, to a size.
 #[must_use]
 pub fn claim_value(claims: &Json, pointer: &str) -> Option<HeaderValue> {

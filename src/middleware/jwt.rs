@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::clock::now;
 use super::credential::{self, invalid_token, keys_unavailable};
-use super::identity::{Identity, claim_value};
+use super::identity::{Identity, told};
 use super::recent::Recent;
 use crate::config::auth::Jwt as Spec;
 use crate::rpc::Status;
@@ -172,14 +172,11 @@ impl Jwt {
     }
 
     fn identity(&self, claims: Json, expires: u64) -> Identity {
-        let metadata = self.spec.claims_to_metadata.iter();
         Identity {
             policy: Arc::clone(&self.policy),
             subject: claims.get("sub").and_then(Json::as_str).unwrap_or_default().into(),
             scopes: scopes(&claims),
-            metadata: metadata
-                .filter_map(|(pointer, name)| Some((name.clone(), claim_value(&claims, pointer)?)))
-                .collect(),
+            metadata: told(&claims, &self.spec.claims_to_metadata),
             strip: (!self.pass).then_some(AUTHORIZATION),
             is_token: true,
             expires: Some(expires),

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, request::Parts};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::clock::now;
 use super::credential;
-use super::identity::{Identity, claim_value};
+use super::identity::{Identity, told};
 use crate::config::auth::{CertificateName, Mtls as Spec};
 use crate::rpc::Status;
 use crate::telemetry::ClientInfo;
@@ -84,17 +84,12 @@ impl Mtls {
             policy: Arc::clone(&self.policy),
             subject: subject.clone(),
             scopes: Vec::new(),
-            metadata: self.metadata(&claims),
+            metadata: told(&claims, &self.spec.claims_to_metadata),
             claims,
             strip: None,
             is_token: false,
             expires: Some(*expires),
         })
-    }
-
-    fn metadata(&self, claims: &Json) -> Vec<(HeaderName, HeaderValue)> {
-        let named = self.spec.claims_to_metadata.iter();
-        named.filter_map(|(pointer, name)| Some((name.clone(), claim_value(claims, pointer)?))).collect()
     }
 
     fn admits_uri(&self, uri: &str) -> bool {

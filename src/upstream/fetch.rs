@@ -104,17 +104,27 @@ impl Fetch {
     /// # Errors
     /// When the roots cannot be read, or the host can stand in no certificate.
     pub fn new(url: &Uri, ca: Option<&Path>) -> Result<Self, TlsError> {
+        Self::by(url, || Tls::load(&TlsFiles { ca: ca.map(Path::to_owned), ..TlsFiles::default() }))
+    }
+
+    fn by(url: &Uri, trust: impl FnOnce() -> Result<Tls, TlsError>) -> Result<Self, TlsError> {
         let host = url.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let encrypted = url.scheme() != Some(&Scheme::HTTP);
-        let tls = if encrypted {
-            let files = TlsFiles { ca: ca.map(Path::to_owned), ..TlsFiles::default() };
-            Some((Tls::load(&files)?, tls::server_name(&host)?))
-        } else {
-            None
-        };
+        let tls = if encrypted { Some((trust()?, tls::server_name(&host)?)) } else { None };
         let port = url.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
         Ok(Self { url: url.clone(), host, port, tls })
+    }
+
+    /// Another document, of somebody who is trusted for the same reason. Where that was none, reads files.
+    ///
+    /// # Errors
+    /// Those of [`Fetch::new`].
+    pub fn with_url(&self, url: &Uri) -> Result<Self, TlsError> {
+        match &self.tls {
+            Some((tls, _)) if url.scheme() != Some(&Scheme::HTTP) => Self::by(url, || Ok(tls.clone())),
+            _ => Self::new(url, None),
+        }
     }
 
     /// The URL.

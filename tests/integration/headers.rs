@@ -3,7 +3,10 @@
 
 use http::Version;
 
+use serde_json::json;
+
 use crate::support::gateway::Gateway;
+use crate::support::issuer::Issuer;
 use crate::support::script::Script;
 use crate::support::shop::{self, config, item, scripted, wire};
 use crate::support::site::Site;
@@ -105,6 +108,38 @@ async fn secrets_stand_elsewhere_are_never_shown_and_change_with_their_file() {
     gateway.get("/v1/items/1").fetch().await.ok();
     assert_eq!(upstream.call(1).await.header("authorization"), "Bearer two");
     assert!(!gateway.log.so_far().concat().contains("Bearer"));
+}
+
+#[tokio::test]
+async fn claims_of_a_token_go_both_ways_and_no_client_writes_them() {
+    let issuer = Issuer::start().await;
+    let upstream = Upstream::start(|_| Script::unary(wire(&item("n")))).await;
+    let edits = r#"headers = { request = { set = { "x-tenant" = "claim:/tenant/id", "x-roles" = "claim:/roles" }, add = { "x-seen" = "claim:/sub" } }, response = { set = { "x-tenant" = "claim:/tenant/id" } } }"#;
+    let site = Site::new(&config(&upstream, &(issuer.config("") + edits))).file("shop.proto", shop::PROTO);
+    let gateway = site.serve().await;
+    let full = issuer.token_with(&json!({ "tenant": { "id": "t-1" }, "roles": ["a", "b"] }));
+    // A claim that would end a header and begin another is left out, and what a client wrote goes with it.
+    let empty = issuer.token_with(&json!({ "tenant": { "id": "t\r\nx-admin: 1" }, "roles": 1.5 }));
+    let forged = [("x-tenant", "forged"), ("x_tenant", "forged"), ("x-roles", "root"), ("x-seen", "root")];
+    for (token, tenant, roles) in [(full, "t-1", "a,b"), (empty, "", "1.5")] {
+        let with = |request: crate::support::client::Request| {
+            let request = request.header("authorization", &format!("Bearer {token}"));
+            forged.iter().fold(request, |request, (name, value)| request.header(name, value))
+        };
+        let events = gateway.get("/v1/items/1/changes").accept("text/event-stream");
+        let native = gateway.grpc(shop::GET, &[wire(&item("a"))]);
+        for request in [gateway.get("/v1/items/1"), events, native] {
+            let calls = upstream.calls().len();
+            let answer = with(request).fetch().await;
+            assert_eq!((answer.status, answer.header("x-tenant")), (200, tenant));
+            let seen = upstream.call(calls).await;
+            let told = ["x-tenant", "x_tenant", "x-roles", "x-seen"].map(|name| seen.header(name).to_owned());
+            assert_eq!(told, [tenant, "", roles, "ada"]);
+            assert_eq!(seen.header("x-admin"), "");
+        }
+    }
+    let refused = gateway.get("/v1/items/1").fetch().await;
+    assert_eq!((refused.status, refused.header("x-tenant")), (401, ""));
 }
 
 /// What an answer says of the route, on `Create`, `Delete` and `Get`.

@@ -213,3 +213,34 @@ async fn keys_come_over_tls_from_whom_the_roots_vouch_for() {
     assert!(told["why"].as_str().unwrap().starts_with("it cannot be reached: "), "{told}");
     assert_eq!(ask(&gateway, &issuer.token()).await.status, 503);
 }
+
+#[tokio::test]
+async fn an_issuer_says_itself_where_its_keys_are() {
+    let issuer = Issuer::start().await;
+    let name = format!("http://{}/tenant", issuer.address);
+    issuer.says(&name);
+    let upstream = Upstream::start(|_| Script::unary(wire(&item("n")))).await;
+    let block = format!(
+        "\n[auth.users]\ntype = \"jwt\"\nissuer = \"{name}\"\naudiences = [\"shop\"]\nalgorithms = [\"ES256\"]\n\n[defaults]\nauth = \"users\"\n"
+    );
+    let site = Site::new(&config(&upstream, &block)).file("shop.proto", shop::PROTO);
+    let explained = site.run(&["explain", "GET", "/v1/items/1"]).await.stdout;
+    assert!(
+        explained.contains(&format!("keys from where {name}/.well-known/openid-configuration says")),
+        "{explained}"
+    );
+    let gateway = site.serve().await;
+    becomes_ready(&gateway).await;
+    let token = || issuer.token_with(&json!({ "iss": name }));
+    ask(&gateway, &token()).await.ok();
+    issuer.rotate("next");
+    ask(&gateway, &token()).await.ok();
+    assert_eq!(issuer.fetches(), 2);
+    // Who says to be somebody else is not believed, and what is known stays.
+    issuer.says("https://issuer.example.com");
+    issuer.rotate("last");
+    assert_eq!(ask(&gateway, &token()).await.status, 401);
+    let told = gateway.log.find(|line| line["why"] == "its document is of another issuer").await;
+    assert_eq!(told["path"], "/tenant/.well-known/openid-configuration");
+    assert_eq!(issuer.fetches(), 2);
+}

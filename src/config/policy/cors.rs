@@ -58,7 +58,7 @@ pub enum OriginPattern {
     Exact(String),
     /// `https://*.example.com`: one or more labels for the star.
     Subdomains { before: String, after: String },
-    /// `http://localhost:*`: any port that is written.
+    /// `http://localhost:*`: any port, written or not.
     AnyPort(String),
 }
 
@@ -109,6 +109,8 @@ impl OriginPattern {
                 .strip_prefix(before.as_str())
                 .and_then(|rest| rest.strip_suffix(after.as_str()))
                 .is_some_and(|labels| labels.split('.').all(is_label)),
+            // The scheme's own port is not written.
+            Self::AnyPort(before) if before.strip_suffix(':') == Some(origin) => true,
             Self::AnyPort(before) => origin
                 .strip_prefix(before.as_str())
                 .is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())),
@@ -202,7 +204,10 @@ mod tests {
             ("https://*.a.example", "https://evil.test:1@x.a.example", false),
             ("https://*.a.example", "https://x.a.example.evil.test", false),
             ("http://localhost:*", "http://localhost:5173", true),
+            ("http://localhost:*", "http://localhost", true),
+            ("http://localhost:*", "https://localhost", false),
             ("http://localhost:*", "http://localhost:", false),
+            ("http://localhost:*", "http://localhos", false),
             ("http://localhost:*", "http://localhost:1.evil.test", false),
             ("http://localhost:*", "http://localhost.evil.test:1", false),
             ("https://*.a.example", "null", false),

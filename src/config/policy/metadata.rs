@@ -109,7 +109,7 @@ impl FixedValue {
     /// What stands behind a name.
     pub(super) fn read(entry: &Entry<'_>, key: &str) -> Option<Self> {
         let text = entry.text()?;
-        if let Some(reference) = reference(entry, text) {
+        if let Some(reference) = name::reference(entry, text) {
             return entry.located(|_| Some(reference)).map(Self::Secret);
         }
         if is_secret(key) {
@@ -129,14 +129,6 @@ impl FixedValue {
                 Reference::Env(name) => format!("\"env:{name}\""),
             },
         }
-    }
-}
-
-fn reference(entry: &Entry<'_>, text: &str) -> Option<Reference> {
-    match text.split_once(':') {
-        Some(("file", path)) if !path.is_empty() => Some(Reference::File(entry.resolve(path))),
-        Some(("env", name)) if !name.is_empty() => Some(Reference::Env(name.to_owned())),
-        _ => None,
     }
 }
 

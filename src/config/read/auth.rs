@@ -104,7 +104,7 @@ fn block(name: &str, entry: &Entry<'_>) -> Option<Auth> {
 fn jwt(table: &mut Table<'_>) -> Option<Jwt> {
     let issuer = table.required("issuer", "\"https://issuer.example.com\"", text);
     let audiences = table.required("audiences", "[\"my-api\"]", texts);
-    let jwks = table.required("jwks", "\"https://issuer.example.com/keys.json\"", key_source::read);
+    let jwks = key_source::read(table, issuer.as_ref());
     let jwks_ca = table.located("jwks_ca", Entry::path);
     let algorithms = table.get("algorithms", algorithms).unwrap_or_else(|| vec![Algorithm::Rs256]);
     let leeway = table.get("leeway", leeway).unwrap_or(DEFAULT_LEEWAY);
@@ -218,11 +218,7 @@ fn reference(entry: &Entry<'_>) -> Option<Reference> {
 
 /// What is wrong is told without the text: it may be the secret itself.
 fn reference_text(entry: &Entry<'_>, text: &str, form: &str) -> Option<Reference> {
-    match text.split_once(':') {
-        Some(("file", path)) if !path.is_empty() => Some(Reference::File(entry.resolve(path))),
-        Some(("env", name)) if !name.is_empty() => Some(Reference::Env(name.to_owned())),
-        _ => entry.wrong("must be a reference, not the secret itself", form),
-    }
+    name::reference(entry, text).or_else(|| entry.wrong("must be a reference, not the secret itself", form))
 }
 
 fn claims_to_metadata(entry: &Entry<'_>) -> Option<BTreeMap<String, HeaderName>> {

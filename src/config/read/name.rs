@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use http::HeaderName;
 
+use crate::config::auth::Reference;
 use crate::config::entry::Entry;
 use crate::config::model::Selector;
 use crate::rpc::metadata::is_reserved;
@@ -154,6 +155,15 @@ fn owner(name: &str) -> Option<&'static str> {
         name if name.starts_with("access-control-") => Some("set `cors`, which knows the page that asks"),
         name if name.starts_with("sec-websocket-") => Some("leave it out: it belongs to the handshake"),
         name if name.starts_with("grpc-") => Some("leave it out: it belongs to gRPC"),
+        _ => None,
+    }
+}
+
+/// What stands for a secret: `file:PATH`, from the root, or `env:NAME`; `None` for any other text.
+pub(in crate::config) fn reference(entry: &Entry<'_>, text: &str) -> Option<Reference> {
+    match text.split_once(':') {
+        Some(("file", path)) if !path.is_empty() => Some(Reference::File(entry.resolve(path))),
+        Some(("env", name)) if !name.is_empty() => Some(Reference::Env(name.to_owned())),
         _ => None,
     }
 }

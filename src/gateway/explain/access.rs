@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use http::Uri;
 use serde::Serialize;
 
 use crate::config::auth::{Auth, AuthKind, CertificateName, Jwt, KeySource, Reference};
@@ -62,13 +63,16 @@ fn row(auth: &Auth, set_at: Option<String>) -> AccessRow {
 fn tokens(jwt: &Jwt) -> String {
     let keys = match &jwt.jwks.value {
         KeySource::Reference(from) => reference(from),
-        // Without the query: nobody knows what stands in it.
-        KeySource::Url(url) => {
-            let host = url.authority().map_or("", |authority| authority.as_str());
-            format!("{}://{host}{}", url.scheme_str().unwrap_or("https"), url.path())
-        }
+        KeySource::Url(url) => shown(url),
+        KeySource::Discovered(document) => format!("where {} says", shown(document)),
     };
     format!("a bearer token of {} for {}, keys from {keys}", jwt.issuer, jwt.audiences.join(" or "))
+}
+
+/// Without the query: nobody knows what stands in it.
+fn shown(url: &Uri) -> String {
+    let host = url.authority().map_or("", |authority| authority.as_str());
+    format!("{}://{host}{}", url.scheme_str().unwrap_or("https"), url.path())
 }
 
 /// Where a secret is, never what.

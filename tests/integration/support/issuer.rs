@@ -31,6 +31,8 @@ struct State {
     signer: (String, Arc<EcdsaKeyPair>),
     published: Vec<Json>,
     answer: Answer,
+    /// What its document says that it is called.
+    says: String,
 }
 
 /// What is answered to whoever asks for keys.
@@ -58,7 +60,12 @@ impl Issuer {
     async fn listen(acceptor: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (key, jwk) = key("key-0");
-        let state = State { signer: ("key-0".into(), key), published: vec![jwk], answer: Answer::Keys };
+        let state = State {
+            signer: ("key-0".into(), key),
+            published: vec![jwk],
+            answer: Answer::Keys,
+            says: NAME.into(),
+        };
         let issuer = Self {
             address: listener.local_addr().unwrap(),
             state: Arc::new(Mutex::new(state)),
@@ -90,6 +97,10 @@ impl Issuer {
             let Ok(byte) = socket.read_u8().await else { return };
             request.push(byte);
         }
+        if request.starts_with(b"GET /tenant/.well-known/openid-configuration HTTP/1.1\r\n") {
+            drop(socket.write_all(&self.document()).await);
+            return drop(socket.shutdown().await);
+        }
         assert!(request.starts_with(b"GET /keys HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&request));
         self.fetches.send_modify(|fetches| *fetches += 1);
         let answer = loop {
@@ -103,16 +114,23 @@ impl Issuer {
         drop(socket.shutdown().await);
     }
 
+    /// What it says of itself (OpenID Connect Discovery 1.0 §4).
+    fn document(&self) -> Vec<u8> {
+        let keys = format!("http://{}/keys", self.address);
+        ok(&json!({ "issuer": self.state.lock().unwrap().says, "jwks_uri": keys }))
+    }
+
+    /// Says to be somebody.
+    pub fn says(&self, name: &str) {
+        name.clone_into(&mut self.state.lock().unwrap().says);
+    }
+
     fn answered(&self) -> Option<Vec<u8>> {
         let state = self.state.lock().unwrap();
         match &state.answer {
             Answer::Silence => None,
             Answer::Bytes(bytes) => Some(bytes.clone()),
-            Answer::Keys => {
-                let body = json!({ "keys": state.published }).to_string();
-                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/jwk-set+json";
-                Some(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes())
-            }
+            Answer::Keys => Some(ok(&json!({ "keys": state.published }))),
         }
     }
 
@@ -177,6 +195,12 @@ impl Issuer {
         let url = format!("http://{}/keys", self.address);
         block(&url, more)
     }
+}
+
+fn ok(json: &Json) -> Vec<u8> {
+    let body = json.to_string();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json";
+    format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// `[auth.users]` with the keys at `jwks`, and that block for everything.
