@@ -20,6 +20,7 @@ mod routes;
 mod secrets;
 mod service;
 mod snapshot;
+mod upstreams;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -214,6 +214,8 @@ pub enum Balance {
 pub enum HashKey {
     /// `header:NAME`; the name in lower case.
     Header(String),
+    /// `field:PATH`: a field of the request's message.
+    Field(String),
 }
 
 /// `upstreams.NAME.health`.

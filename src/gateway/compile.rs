@@ -4,7 +4,7 @@ mod stream;
 
 use std::sync::Arc;
 
-use crate::config::model::{HttpBinding, Route as TomlRoute, Upstream};
+use crate::config::model::{Balance, HashKey, HttpBinding, Route as TomlRoute, Upstream};
 use crate::config::policy::{EmptyForm, Idempotent, LocationPart, LocationTemplate, Success};
 use crate::config::problem::{Located, Location, Problem};
 use crate::middleware::routed::RoutePolicy;
@@ -15,6 +15,7 @@ use crate::rpc;
 use crate::schema::field_path::FieldPathError;
 use crate::schema::{HttpRule, Idempotency, Method, Schema, comments};
 use crate::transcode::Codec;
+use crate::transcode::field_text::FieldText;
 use crate::transcode::location::{self, LocationPlan};
 use crate::transcode::request::{PlanError, RequestPlan};
 use crate::transcode::response::ResponsePlan;
@@ -136,11 +137,19 @@ pub(super) fn compile<'c>(
         codec: Arc::clone(codec),
         resume: stream::resume(made.resume.as_ref(), method, &request)?,
         event: stream::event(made.event_field.as_ref(), method)?,
+        affinity: affinity(upstream, method),
         success,
         request,
         response,
     };
     Ok(Compiled { http_method: parts.method.into(), template, target: Arc::new(target), policy: made.route })
+}
+
+/// The field by whose value calls stay together, where the upstream is balanced so and the method's requests
+/// have it.
+fn affinity(upstream: &Upstream, method: Method<'_>) -> Option<Arc<FieldText>> {
+    let Balance::Hash(HashKey::Field(path)) = &upstream.balance.value else { return None };
+    FieldText::key(method.input(), path).ok().map(Arc::new)
 }
 
 /// What answers of a method say that went well.

@@ -17,7 +17,7 @@ use crate::middleware::routed::{Routed, Writes};
 use crate::protocol::body::Received;
 use crate::protocol::{Adapter, Body, Client, Outcome, Target, websocket};
 use crate::route::Captures;
-use crate::rpc::{Caller, Metadata, Status};
+use crate::rpc::{Call, Caller, Status};
 use crate::telemetry::guard::Draining;
 use crate::upstream::Pool;
 
@@ -118,17 +118,19 @@ where
     }
     let draining = head.extensions.get().cloned().unwrap_or_else(Draining::never);
     let mut call = adapter.decode(head, captures, body, &target, &outcome).await?;
-    write_metadata(&writes, &target, &mut call.metadata);
+    prepare(&mut call, &writes, &target);
     let expiry = writes.expiry(call.kind);
     let reply = expiry::limit(resume::send(caller, call, &target), expiry);
     adapter.encode(reply, target, outcome, draining).await
 }
 
-/// Turns the metadata of a client into those of its call. Edits come last: they are what the nearest level says.
-fn write_metadata(writes: &Writes, target: &Target, metadata: &mut Metadata) {
-    writes.identify(metadata);
-    target.set_metadata(metadata);
-    writes.edit(metadata);
+/// Turns the metadata of a client into those of its call, and finds out what it belongs together with. Edits
+/// come last: they are what the nearest level says.
+fn prepare(call: &mut Call, writes: &Writes, target: &Target) {
+    writes.identify(&mut call.metadata);
+    target.set_metadata(&mut call.metadata);
+    writes.edit(&mut call.metadata);
+    call.affinity = call.affinity.or_else(|| target.affinity(call));
 }
 
 /// Opens a WebSocket; its call is made there.
@@ -145,7 +147,7 @@ fn upgrade(
 ) -> Result<Response<Body>, Status> {
     let target = target.selecting(head.uri.query().unwrap_or_default())?;
     websocket::upgrade(head, captures, Arc::clone(&target), outcome, move |mut call| {
-        write_metadata(&writes, &target, &mut call.metadata);
+        prepare(&mut call, &writes, &target);
         let expiry = writes.expiry(call.kind);
         expiry::limit(resume::send(caller, call, &target), expiry)
     })

@@ -213,7 +213,8 @@ fn target_policy(policy: &Policy, upstream: &Upstream, kind: Kind, secrets: &Sec
         metadata: metadata_policy(&policy.metadata, secrets),
         affinity: match &upstream.balance.value {
             Balance::Hash(HashKey::Header(name)) => HeaderName::try_from(name.as_str()).ok(),
-            Balance::P2c | Balance::RoundRobin => None,
+            // What is in the message, each method knows for itself.
+            Balance::Hash(HashKey::Field(_)) | Balance::P2c | Balance::RoundRobin => None,
         },
         read: read_options(policy),
         write: write_options(policy),

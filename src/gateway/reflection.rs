@@ -21,6 +21,9 @@ use crate::rpc::{CallPolicy, Client};
 use crate::schema::load;
 use crate::upstream::{Limits, Pool, Spec};
 
+use super::secrets::Secrets;
+use super::upstreams;
+
 /// How long one upstream may take, all in all.
 const WHOLE: Duration = Duration::from_secs(30);
 
@@ -68,7 +71,7 @@ const OTHERWISE: &str = "name its descriptors as `descriptor_set` or `protos` in
 ///
 /// # Errors
 /// Why those that could not tell could not.
-pub(super) fn ask_all(config: &Config) -> Result<Asked, Vec<Problem>> {
+pub(super) fn ask_all(config: &Config, secrets: &Secrets) -> Result<Asked, Vec<Problem>> {
     let mut asked = Asked::default();
     let mut problems = Vec::new();
     for schema in &config.schema {
@@ -76,7 +79,8 @@ pub(super) fn ask_all(config: &Config) -> Result<Asked, Vec<Problem>> {
         // That there is one was checked.
         let upstream = config.upstreams.iter().find(|upstream| upstream.name == name.value);
         let Some(upstream) = upstream.filter(|_| !asked.sets.contains_key(&name.value)) else { continue };
-        match ask(upstream, &name.at) {
+        let told = upstreams::of(config, upstream, secrets).and_then(|spec| put(&spec, &name.at));
+        match told {
             Ok(learned) => {
                 asked.sets.insert(Arc::clone(&name.value), learned.set);
                 asked.warnings.extend(learned.warnings);
@@ -94,13 +98,17 @@ pub(super) fn ask_all(config: &Config) -> Result<Asked, Vec<Problem>> {
 /// When the upstream cannot be called by its configuration, cannot be reached, has no reflection, takes too
 /// long or tells what cannot be a schema.
 pub fn ask(upstream: &Upstream, at: &Location) -> Result<Learned, Vec<Problem>> {
-    let spec = Spec::load(upstream)?;
+    put(&Spec::load(upstream)?, at)
+}
+
+/// Puts the questions to an upstream.
+fn put(spec: &Spec, at: &Location) -> Result<Learned, Vec<Problem>> {
     let limits = Limits { queue_time: CONNECT, ..spec.limits };
-    let spec = Arc::new(Spec { limits, ..spec });
+    let spec = Arc::new(Spec { limits, ..spec.clone() });
     let told = thread::scope(|scope| scope.spawn(|| on_own_runtime(&spec)).join())
         .unwrap_or_else(|_| Err(Trouble::new("asking it failed in the gateway itself", OTHERWISE)));
     let place = |what: String| {
-        let message = format!("the upstream `{}` {what}", upstream.name);
+        let message = format!("the upstream `{}` {what}", spec.name);
         Located { value: message, at: at.clone() }
     };
     match told {
@@ -128,7 +136,7 @@ fn on_own_runtime(spec: &Arc<Spec>) -> Result<collection::Told, Trouble> {
         let pool = Pool::new();
         pool.reconcile(std::slice::from_ref(spec));
         let policy = CallPolicy { message_limit: ANSWER, ..CallPolicy::new(Arc::clone(&spec.name)) };
-        let client = Client::streaming(pool.clone(), Arc::new(policy));
+        let client = Client::streaming(pool.clone(), Arc::new(policy)).carrying(spec.metadata.clone());
         match timeout(WHOLE, conversation::hold(client)).await {
             Ok(told) => told.map_err(|trouble| why_unreachable(trouble, &pool)),
             Err(_) => {

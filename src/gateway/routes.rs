@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::config::model::{Collisions, Config, Hosts, Upstream};
+use crate::config::model::{Balance, Collisions, Config, HashKey, Hosts, Upstream};
 use crate::config::problem::Problem;
 use crate::middleware::routed::RoutePolicy;
 use crate::protocol::Target;
@@ -133,6 +133,7 @@ pub(super) fn build(
         hosts: HashMap::new(),
         any_host: RouterBuilder::new(),
         rpc: HashMap::new(),
+        hashed: HashSet::new(),
         problems,
     };
     let replaced = builder.add_toml(&assignment);
@@ -140,6 +141,7 @@ pub(super) fn build(
     builder.add_auto(&assignment);
     builder.problems.extend(builder.policies.undecided());
     builder.problems.extend(builder.policies.open());
+    builder.problems.extend(builder.unhashed());
     builder.finish()
 }
 
@@ -151,6 +153,8 @@ struct Builder<'c> {
     hosts: HashMap<Box<str>, RouterBuilder<Arc<Route>>>,
     any_host: RouterBuilder<Arc<Route>>,
     rpc: HashMap<Box<str>, (Arc<Target>, Arc<RoutePolicy>)>,
+    /// The positions of upstreams with a method that is balanced by a field.
+    hashed: HashSet<usize>,
     problems: Vec<Problem>,
 }
 
@@ -226,7 +230,12 @@ impl<'c> Builder<'c> {
     fn compile(&mut self, entry: Entry<'c>) -> Option<Compiled> {
         let compiled = compile(entry.rule, entry.method, entry.upstream.1, self.codec, &mut self.policies);
         match compiled {
-            Ok(compiled) => Some(compiled),
+            Ok(compiled) => {
+                if compiled.target.affinity.is_some() {
+                    self.hashed.insert(entry.upstream.0);
+                }
+                Some(compiled)
+            }
             Err(problem) => {
                 // What is wrong with a policy is wrong for each rule of its method.
                 if !self.problems.contains(&problem) {
@@ -293,6 +302,20 @@ impl<'c> Builder<'c> {
             ),
             Collisions::Warn => Problem::warning(at, message).help("the first wins"),
         });
+    }
+
+    /// A field to balance by that no request has is misspelt.
+    fn unhashed(&self) -> Vec<Problem> {
+        let upstreams = self.config.upstreams.iter().enumerate();
+        let unhashed = upstreams.filter_map(|(index, upstream)| {
+            let Balance::Hash(HashKey::Field(path)) = &upstream.balance.value else { return None };
+            let message =
+                format!("no request to the upstream `{}` has a field \"{path}\" to hash", upstream.name);
+            let help = "name a string, bytes, number or enum that is not repeated, such as \"field:user.id\"";
+            (!self.hashed.contains(&index))
+                .then(|| Problem::error(upstream.balance.at.clone(), message).help(help))
+        });
+        unhashed.collect()
     }
 
     fn finish(self) -> (RouteTable, Vec<Problem>) {

@@ -3,8 +3,10 @@
 //! A snapshot is built whole or not at all, and never changes. It holds specifications of upstreams, not
 //! connections: those survive it in each worker's pool.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::model::{Config, SchemaSource, UpstreamTls};
@@ -19,6 +21,7 @@ use super::issuers::Issuers;
 use super::reflection;
 use super::routes::{self, RouteTable};
 use super::secrets::Secrets;
+use super::upstreams;
 
 /// See the module.
 #[derive(Debug)]
@@ -43,16 +46,20 @@ impl Snapshot {
         issuers: &Issuers,
     ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let config::Loaded { config, mut warnings } = config::load(source)?;
-        let reflected = reflection::ask_all(&config)?;
+        let (secrets, mut problems) = Secrets::load(config.policy_references());
+        let reflected = match reflection::ask_all(&config, &secrets) {
+            Ok(reflected) => reflected,
+            // A secret that is missing may be why.
+            Err(more) => return Err(problems.into_iter().chain(more).collect()),
+        };
         let schema = load::load(&config.schema, &reflected.sets)?;
         warnings.extend(reflected.warnings);
         let codec = Arc::new(Codec::new(Arc::new(schema.schema)));
-        let (blocks, mut problems) = Blocks::load(&config, issuers);
-        let (secrets, more) = Secrets::load(config.policy_references());
+        let (blocks, more) = Blocks::load(&config, issuers);
         problems.extend(more);
         let (routes, more) = routes::build(&config, &codec, &blocks, &secrets);
         problems.extend(more);
-        let upstreams = upstreams(&config, &mut problems);
+        let upstreams = upstreams::specify(&config, &secrets, &mut problems);
         let (errors, more): (Vec<_>, Vec<_>) =
             problems.into_iter().partition(|problem| problem.severity == Severity::Error);
         if !errors.is_empty() {
@@ -71,17 +78,6 @@ impl Snapshot {
         };
         Ok((snapshot, warnings))
     }
-}
-
-fn upstreams(config: &Config, problems: &mut Vec<Problem>) -> Vec<Arc<Spec>> {
-    let mut upstreams = Vec::with_capacity(config.upstreams.len());
-    for upstream in &config.upstreams {
-        match Spec::load(upstream) {
-            Ok(spec) => upstreams.push(Arc::new(spec)),
-            Err(more) => problems.extend(more),
-        }
-    }
-    upstreams
 }
 
 /// Patterns are watched as they stand, so that a file that is new is noticed.
@@ -114,7 +110,7 @@ fn fingerprint(watched: &[PathBuf], config: &Config, reflected: &load::Reflected
     let mut hasher = DefaultHasher::new();
     for path in watched {
         path.hash(&mut hasher);
-        std::fs::read(path).ok().hash(&mut hasher);
+        hash_content(path, &mut hasher).is_ok().hash(&mut hasher);
     }
     for schema in &config.schema {
         if let SchemaSource::Reflection(upstream) = &schema.source {
@@ -123,4 +119,18 @@ fn fingerprint(watched: &[PathBuf], config: &Config, reflected: &load::Reflected
     }
     format!("{config:?}").hash(&mut hasher);
     hasher.finish()
+}
+
+/// Block by block: a descriptor set can have many megabytes.
+fn hash_content(path: &Path, hasher: &mut impl Hasher) -> io::Result<()> {
+    let mut content = BufReader::with_capacity(64 * 1024, File::open(path)?);
+    loop {
+        let block = content.fill_buf()?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        hasher.write(block);
+        let length = block.len();
+        content.consume(length);
+    }
 }

@@ -30,6 +30,7 @@ pub(super) fn target(kind: Kind) -> Target {
         request,
         response,
         event: None,
+        affinity: None,
         resume: None,
         success: SuccessPolicy::PLAIN,
         codec: Arc::new(codec),

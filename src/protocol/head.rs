@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::rpc::deadline::{
     InvalidTimeout, parse_connect_timeout, parse_grpc_timeout, parse_request_timeout,
@@ -24,7 +24,13 @@ pub(super) fn call(
         method: target.method.clone(),
         kind: target.kind,
         idempotent: target.idempotent,
-        affinity: affinity(headers, target),
+        affinity: target
+            .policy
+            .affinity
+            .as_ref()
+            .and_then(|name| headers.get(name))
+            .map(HeaderValue::as_bytes)
+            .map(affinity),
         policy: Arc::clone(&target.call_policy),
         metadata,
         deadline: deadline(headers, target)?,
@@ -35,12 +41,11 @@ pub(super) fn call(
     })
 }
 
-/// The same for equal values of the header, in every worker.
-fn affinity(headers: &HeaderMap, target: &Target) -> Option<u64> {
-    let value = headers.get(target.policy.affinity.as_ref()?)?;
+/// The same for equal values, in every worker.
+pub(super) fn affinity(value: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    hasher.write(value.as_bytes());
-    Some(hasher.finish())
+    hasher.write(value);
+    hasher.finish()
 }
 
 /// How a client says what time it gives a call: the header, how it is read, and its form in words.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use crate::rpc::{CallPolicy, FieldViolation, Kind, Message, Metadata, Method, Status};
+use crate::rpc::{
+    Algorithm, Call, CallPolicy, FieldViolation, Kind, Message, Messages, Metadata, Method, Status,
+};
 use crate::transcode::field_text::FieldText;
 use crate::transcode::http_body::HttpBody;
 use crate::transcode::query::{self, QueryOptions};
@@ -17,7 +19,7 @@ use crate::transcode::resume::ResumePlan;
 use crate::transcode::{Codec, ReadOptions, WireError, WriteOptions};
 
 use super::success::SuccessPolicy;
-use super::{headers, json_error};
+use super::{head, headers, json_error};
 
 /// A route, resolved and compiled.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct Target {
     pub resume: Option<Arc<ResumePlan>>,
     /// What names an event.
     pub event: Option<Arc<FieldText>>,
+    /// The field of requests by whose value calls stay together on one endpoint.
+    pub affinity: Option<Arc<FieldText>>,
 }
 
 impl Target {
@@ -127,6 +131,22 @@ impl Target {
         let Some(field) = &self.event else { return Ok(None) };
         plain(message)?;
         field.read(&self.codec, &message.bytes, &self.policy.write).map_err(|error| undecodable(&error))
+    }
+
+    /// What keeps a call together with those that have the same value in a field, where the route has such a
+    /// field and the call one message.
+    #[must_use]
+    pub fn affinity(&self, call: &Call) -> Option<u64> {
+        let (Some(field), Messages::One(message)) = (&self.affinity, &call.messages) else { return None };
+        let bytes = if message.compressed {
+            let algorithm = Algorithm::from_name(call.encoding.as_ref()?.as_bytes())?;
+            algorithm.decompress(&message.bytes, self.policy.message_limit).ok()?
+        } else {
+            message.bytes.clone()
+        };
+        // What is none of the input type is the upstream's to refuse; each of its endpoints would.
+        let text = field.read(&self.codec, &bytes, &WriteOptions::default()).ok()??;
+        Some(head::affinity(text.as_bytes()))
     }
 
     /// Gives a call what the configuration says; it comes last, so no client can forge it.

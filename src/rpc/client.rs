@@ -36,23 +36,30 @@ pub struct Client<C> {
     policy: Arc<CallPolicy>,
     kind: Kind,
     idempotent: bool,
+    metadata: Metadata,
 }
 
 impl<C> Client<C> {
     /// For methods with one message either way, by a policy that names the upstream.
-    pub const fn unary(caller: C, policy: Arc<CallPolicy>) -> Self {
-        Self { caller, policy, kind: Kind::Unary, idempotent: false }
+    pub fn unary(caller: C, policy: Arc<CallPolicy>) -> Self {
+        Self { caller, policy, kind: Kind::Unary, idempotent: false, metadata: Metadata::new() }
     }
 
     /// For methods of which any side is a stream.
-    pub const fn streaming(caller: C, policy: Arc<CallPolicy>) -> Self {
-        Self { caller, policy, kind: Kind::Bidi, idempotent: false }
+    pub fn streaming(caller: C, policy: Arc<CallPolicy>) -> Self {
+        Self { kind: Kind::Bidi, ..Self::unary(caller, policy) }
     }
 
     /// Says that it does no harm to send a call twice.
     #[must_use]
     pub fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }
+    }
+
+    /// Gives every call these metadata, in place of its own under the same names.
+    #[must_use]
+    pub fn carrying(self, metadata: Metadata) -> Self {
+        Self { metadata, ..self }
     }
 }
 
@@ -90,17 +97,23 @@ impl<C: Caller> Client<C> {
             Kind::Unary => Messages::One(only(body).await?),
             _ => Messages::Stream(Box::pin(messages(body))),
         };
+        let (deadline, encoding) = (deadline(&head.headers), head.headers.get(GRPC_ENCODING).cloned());
+        let accept_encoding = head.headers.get(GRPC_ACCEPT_ENCODING).cloned();
+        // The transport's own names are left out here as they are of an answer.
+        let mut metadata = Metadata::from_upstream(head.headers);
+        for (name, value) in self.metadata.iter() {
+            metadata.insert(name.clone(), value.clone());
+        }
         let call = Call {
             method: Method::new(head.uri.path()).map_err(|error| invalid(&error))?,
             kind: self.kind,
             idempotent: self.idempotent,
             affinity: None,
             policy: self.policy,
-            deadline: deadline(&head.headers),
-            encoding: head.headers.get(GRPC_ENCODING).cloned(),
-            accept_encoding: head.headers.get(GRPC_ACCEPT_ENCODING).cloned(),
-            // The transport's own names are left out here as they are of an answer.
-            metadata: Metadata::from_upstream(head.headers),
+            deadline,
+            encoding,
+            accept_encoding,
+            metadata,
             messages,
             attempt: Attempt::default(),
         };

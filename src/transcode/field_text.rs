@@ -33,6 +33,20 @@ impl FieldText {
         }
     }
 
+    /// The field that tells what belongs together.
+    ///
+    /// # Errors
+    /// When the path leads to no singular field with a text of its own.
+    pub fn key(root: Message<'_>, path: &str) -> Result<Self, FieldPathError> {
+        let (fields, text) = Self::resolve(root, path)?;
+        match fields.last().map(|field| field.field_type()) {
+            Some(FieldType::Message(_) | FieldType::Bool) | None => {
+                Err(plain(format!("\"{path}\" is no string, bytes, number or enum")))
+            }
+            Some(_) => Ok(text),
+        }
+    }
+
     /// The fields of a path, and the last as text.
     pub(super) fn resolve<'s>(
         root: Message<'s>,

@@ -22,7 +22,7 @@ use super::random::Random;
 use super::report::UpstreamReport;
 use super::resolve;
 use super::shared::Counts;
-use super::spec::Spec;
+use super::spec::{Balance, Spec};
 use crate::config::model::Address;
 use crate::rpc::Status;
 use members::{Member, Source};
@@ -116,7 +116,7 @@ impl Channel {
         match self.offer(ask, tried) {
             Offer::Seat(seat) => return Ok(seat),
             Offer::Never => return Err(self.unreachable()),
-            Offer::Later => {}
+            Offer::Later | Offer::Full => {}
         }
         let limits = self.around.spec.load().limits;
         let _place = self.counts.admission.queue(limits).ok_or_else(|| failure::overloaded(&self.name()))?;
@@ -126,7 +126,7 @@ impl Channel {
             match self.offer(ask, tried) {
                 Offer::Seat(seat) => return Ok(seat),
                 Offer::Never => return Err(self.unreachable()),
-                Offer::Later => {}
+                Offer::Later | Offer::Full => {}
             }
             if timeout_at(until, changed).await.is_err() {
                 return Err(failure::queue_timeout(&self.name()));
@@ -176,14 +176,18 @@ impl Channel {
         let balance = self.around.spec.load().balance;
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         while let Some(index) = choose(balance, &candidates, ask.affinity, turn, &self.around.random) {
-            if let Some(Offer::Seat(seat)) = members.get(index).map(|member| member.endpoint.offer(ask.sort))
-            {
-                return Offer::Seat(seat);
+            match members.get(index).map(|member| member.endpoint.offer(ask.sort)) {
+                Some(Offer::Seat(seat)) => return Offer::Seat(seat),
+                // Calls that belong together wait for their endpoint's connection; elsewhere they would be apart.
+                Some(Offer::Later) if balance == Balance::Hash && ask.affinity.is_some() => {
+                    return Offer::Later;
+                }
+                _ => {}
             }
             candidates.retain(|candidate| candidate.index != index);
         }
         // They are ready but full.
-        Offer::Later
+        Offer::Full
     }
 
     /// Nobody is ready: is there hope?

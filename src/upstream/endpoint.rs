@@ -87,8 +87,10 @@ struct Dials {
 pub enum Offer {
     /// Send it.
     Seat(Seat),
-    /// A connection is being opened, or all are full.
+    /// A connection is being opened for it.
     Later,
+    /// There are as many connections as there may be, and all are full.
+    Full,
     /// It cannot be reached.
     Never,
 }
@@ -215,7 +217,8 @@ impl Endpoint {
                 Offer::Seat(Seat { slot, endpoint: self.clone(), counted: true })
             }
             None if self.dials().failure.is_some() => Offer::Never,
-            None => Offer::Later,
+            None if offer.wants_more => Offer::Later,
+            None => Offer::Full,
         }
     }
 

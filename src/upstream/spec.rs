@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::outlier::Outlier;
 use super::tls::Tls;
 use crate::config::model::Address;
+use crate::rpc::Metadata;
 
 /// One upstream: where it is, how it is reached, how much it may be asked.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Spec {
     /// The service whose health each endpoint is asked for by `grpc.health.v1`, "" for the whole server;
     /// `None`: they are not asked.
     pub health: Option<Arc<str>>,
+    /// What questions of the gateway's own carry, to health services and to reflection.
+    pub metadata: Metadata,
 }
 
 /// An address and its share of the calls.
@@ -113,6 +116,7 @@ impl Spec {
             timers: Timers::default(),
             outlier: Outlier::default(),
             health: None,
+            metadata: Metadata::new(),
         }
     }
 }

@@ -28,7 +28,7 @@
 //! | U26 health flips, is unknown, hangs | calls go where it is well | `upstream/health.rs` |
 //! | U27 huge and endless trailers | the status as far as it can be read | `faults/upstream.rs`; `upstream/raw.rs` |
 //! | U28 a second message, frames after the end | 502; nothing | `faults/upstream.rs`; `upstream/raw.rs` |
-//! | N1 latency, N2 loss, N7 reordering | later answers; TCP makes delays of all three | `faults/network.rs` |
+//! | N1 latency, N2 loss, N7 reordering and duplicates | every answer, later; no write twice; TCP makes delays of all | `faults/network.rs` |
 //! | N3 64 kbit/s | the answer, or 504 at its deadline | `faults/network.rs` |
 //! | N4 RST in flight | reads: the answer; writes: 503, sent once | `faults/network.rs` |
 //! | N5 partition that heals | 504 meanwhile, then answers; streams go on | `faults/network.rs` |

@@ -12,6 +12,7 @@
 #[allow(dead_code, reason = "the tests of every part share it, and none needs all of it")]
 mod support;
 
+mod affinity;
 mod attacks;
 mod auth;
 mod callers;

@@ -6,6 +6,7 @@ use crate::support::client::Request;
 use crate::support::gateway::Gateway;
 use crate::support::script::{Script, Step};
 use crate::support::shop::{self, item, scripted, wire};
+use crate::support::site::Site;
 use crate::support::upstream::{Seen, Upstream};
 use crate::support::websocket;
 
@@ -221,4 +222,39 @@ async fn what_is_set_for_one_method_is_taken_from_the_clients_of_all() {
         let told = ["x-role", "x_role", "user-agent"].map(|name| seen.header(name));
         assert_eq!(told, [role, "", agent], "{path}");
     }
+}
+
+#[tokio::test]
+async fn questions_of_the_gateways_own_carry_what_the_upstream_is_given() {
+    const HEALTH: &str = "/grpc.health.v1.Health/Watch";
+    let upstream = Upstream::start(|seen| match seen.path.as_str() {
+        HEALTH => Script::new().head().message(vec![8, 1]).stall(),
+        shop::GET => talkative(),
+        _ => Script::new().trailers(&[("grpc-status", "12")]),
+    })
+    .await;
+    let more = "health = { service = \"\" }\n\
+        metadata = { set = { authorization = \"file:token\", \"x-via\" = \"transom\" } }";
+    let site = shop::site(&upstream, more).file("token", "Bearer s3cret");
+    let gateway = site.serve().await;
+    gateway.get("/v1/items/1").fetch().await.ok();
+    let told = |path: &str| {
+        let calls = upstream.calls();
+        let calls = calls.iter().filter(|seen| seen.path.starts_with(path));
+        calls
+            .map(|seen| [seen.header("authorization").to_owned(), seen.header("x-via").to_owned()])
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(HEALTH), vec![["Bearer s3cret", "transom"]; 2], "of each worker");
+
+    let config = shop::config(&upstream, more).replace("protos = [\"shop.proto\"]", "reflection = \"shop\"");
+    let ran = Site::new(&config).file("token", "Bearer s3cret").run(&["check"]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(told("/grpc.reflection.v1."), [["Bearer s3cret", "transom"]], "{ran:?}");
+    assert_eq!(told("/grpc.reflection.v1alpha."), [["Bearer s3cret", "transom"]], "{ran:?}");
+
+    // A secret that is missing is told beside what comes of it.
+    let ran = Site::new(&config).run(&["check"]).await;
+    let told = ran.stdout + &ran.stderr;
+    assert!(told.contains("token") && told.contains("does not tell its schema"), "{told}");
 }

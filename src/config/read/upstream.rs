@@ -16,7 +16,8 @@ use crate::config::table::Table;
 
 const PREFIX_FORM: &str =
     "write a path that starts with a slash and does not end with one, such as \"/shop\"";
-const BALANCE_FORM: &str = "write \"p2c\", \"round_robin\" or { hash = \"header:x-user\" }";
+const BALANCE_FORM: &str =
+    "write \"p2c\", \"round_robin\", { hash = \"header:x-user\" } or { hash = \"field:user.id\" }";
 
 /// The words of `balance`; `{ hash = … }` is no word.
 #[derive(Clone, Copy, PartialEq)]
@@ -150,9 +151,14 @@ fn balance(entry: &Entry<'_>) -> Option<Balance> {
 
 fn hash_key(entry: &Entry<'_>) -> Option<HashKey> {
     let text = entry.text()?;
-    match text.strip_prefix("header:") {
-        Some(header) if name::is_token(header) => Some(HashKey::Header(header.to_ascii_lowercase())),
-        _ => entry.wrong(format!("\"{text}\" is no key to hash"), "write \"header:NAME\""),
+    match text.split_once(':') {
+        Some(("header", header)) if name::is_token(header) => {
+            Some(HashKey::Header(header.to_ascii_lowercase()))
+        }
+        Some(("field", path)) if path.split('.').all(|name| !name.is_empty()) => {
+            Some(HashKey::Field(path.to_owned()))
+        }
+        _ => entry.wrong(format!("\"{text}\" is no key to hash"), "write \"header:NAME\" or \"field:PATH\""),
     }
 }
 

@@ -15,15 +15,14 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::{Endpoint, Seat};
-use crate::rpc::{
-    Attempt, Call, CallPolicy, Code, Frame, Kind, Message, Messages, Metadata, Method, Origin, Status,
-};
+use crate::rpc::{Attempt, Call, CallPolicy, Code, Frame, Kind, Message, Messages, Method, Origin, Status};
 use crate::upstream::backoff::{Backoff, Curve};
 use crate::upstream::connection::Connection;
 use crate::upstream::dispatch::Patience;
 use crate::upstream::failure;
 use crate::upstream::grpc::{self, Outgoing, Request};
 use crate::upstream::lane::Sort;
+use crate::upstream::spec::Spec;
 
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
@@ -149,7 +148,7 @@ impl Endpoint {
 
     /// Takes over what the endpoint says until it says no more; why it does not.
     async fn watch(&self, seat: Seat, service: &str, backoff: &mut Backoff) -> Status {
-        let (request, outgoing) = match question(&self.around.spec.load().name, service) {
+        let (request, outgoing) = match question(&self.around.spec.load(), service) {
             Ok(question) => question,
             Err(status) => return status,
         };
@@ -198,7 +197,7 @@ impl Endpoint {
     }
 }
 
-fn question(upstream: &Arc<str>, service: &str) -> Result<(Request, Outgoing), Status> {
+fn question(spec: &Spec, service: &str) -> Result<(Request, Outgoing), Status> {
     let method = Method::new(WATCH).map_err(|error| {
         Status::new(Code::Internal, Origin::Gateway, "BAD_METHOD_PATH", error.to_string())
     })?;
@@ -208,8 +207,8 @@ fn question(upstream: &Arc<str>, service: &str) -> Result<(Request, Outgoing), S
         kind: Kind::ServerStreaming,
         idempotent: true,
         affinity: None,
-        policy: Arc::new(CallPolicy { message_limit: ANSWER, ..CallPolicy::new(upstream.clone()) }),
-        metadata: Metadata::new(),
+        policy: Arc::new(CallPolicy { message_limit: ANSWER, ..CallPolicy::new(spec.name.clone()) }),
+        metadata: spec.metadata.clone(),
         deadline: None,
         encoding: None,
         accept_encoding: None,

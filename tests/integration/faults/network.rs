@@ -48,6 +48,59 @@ async fn n01_latency() {
     }
 }
 
+/// Reads and writes at once, all of which go well, the writes once.
+async fn all_goes_well(upstream: &Upstream, gateway: &Gateway, count: usize) {
+    let asks = (0..count).flat_map(|_| [gateway.get("/v1/items/1"), gateway.post("/v1/items", "{}")]);
+    for answer in join_all(asks.map(crate::support::client::Request::fetch)).await {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let writes = upstream.calls().iter().filter(|seen| seen.path.ends_with("/Create")).count();
+    assert_eq!(writes, count, "no write is sent twice");
+}
+
+/// A stream brings all of its messages, in order.
+async fn a_stream_is_whole(gateway: &Gateway, messages: usize) {
+    let stream = gateway.get(CHANGES).accept("application/x-ndjson").fetch().await;
+    let names: Vec<_> = stream.text().lines().map(str::to_owned).collect();
+    let expected: Vec<_> = (0..messages).map(|number| format!("{{\"name\":\"{number}\"}}")).collect();
+    assert!(stream.complete && names == expected, "{names:?}");
+}
+
+/// An answer to each method: so many messages where they are streamed.
+async fn over_all(weather: Weather, messages: usize) -> (Upstream, Proxy, Gateway) {
+    let upstream = Upstream::start(move |seen| {
+        if !seen.path.ends_with("/Watch") {
+            return Script::new().step(Step::Request).head().message(wire(&item("n"))).ok();
+        }
+        let numbers = (0..messages).map(|number| wire(&item(&number.to_string())));
+        numbers.fold(Script::new().head(), Script::message).ok()
+    })
+    .await;
+    let proxy = Proxy::to(upstream.address, weather).await;
+    let gateway = before(&[&proxy.url()], "timeout = \"60s\"").await;
+    (upstream, proxy, gateway)
+}
+
+#[tokio::test]
+async fn n02_loss() {
+    // 5 %.
+    let weather = Weather { lost: Some(20), ..Weather::FAIR };
+    let (upstream, _proxy, gateway) = over_all(weather, 200).await;
+    all_goes_well(&upstream, &gateway, 100).await;
+    a_stream_is_whole(&gateway, 200).await;
+}
+
+#[tokio::test]
+async fn n07_reordered_and_duplicated_packets() {
+    // Every frame is cut, mostly within its head.
+    for pieces in [1, 7, 10] {
+        let weather = Weather { pieces: Some(pieces), ..Weather::FAIR };
+        let (upstream, _proxy, gateway) = over_all(weather, 20).await;
+        all_goes_well(&upstream, &gateway, 5).await;
+        a_stream_is_whole(&gateway, 20).await;
+    }
+}
+
 #[tokio::test]
 async fn n03_a_narrow_line() {
     let weather = Weather { rate: Some(8 * 1024), ..Weather::FAIR };

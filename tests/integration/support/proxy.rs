@@ -1,5 +1,5 @@
 //! A network between a client and a server, as bad as a test wants it: a TCP proxy in user space, so without
-//! any rights. What TCP hides (loss, order, duplicates) is seen as delay here, too.
+//! any rights. What TCP hides (loss, order, duplicates) is seen here as TCP shows it: as delay.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +20,11 @@ pub struct Weather {
     pub latency: (Duration, Duration),
     /// How many pass in a second, each way.
     pub rate: Option<u32>,
+    /// Every so many pieces one is lost on the way: it arrives when it is sent again, and with it all that
+    /// waited behind it.
+    pub lost: Option<usize>,
+    /// What overtook its predecessors waits for them: bytes arrive in pieces so small, with pauses.
+    pub pieces: Option<usize>,
     /// Of more at a time none arrive, nor anything after them on their connection.
     pub largest: Option<usize>,
     /// Whether any pass; those that wait arrive later.
@@ -32,11 +37,16 @@ impl Weather {
     pub const FAIR: Self = Self {
         latency: (Duration::ZERO, Duration::ZERO),
         rate: None,
+        lost: None,
+        pieces: None,
         largest: None,
         passes: true,
         forgotten: 0,
     };
 }
+
+/// After how long a lost packet is sent again: what Linux waits at least.
+const RETRANSMISSION: Duration = Duration::from_millis(200);
 
 /// A proxy; it ends when dropped.
 pub struct Proxy {
@@ -142,8 +152,10 @@ async fn deliver(
     number: usize,
     mut weather: watch::Receiver<Weather>,
 ) {
+    let mut count = 0;
     while let Some((due, chunk)) = chunks.recv().await {
         sleep_until(due).await;
+        count += 1;
         let passes = |weather: &Weather| weather.passes && weather.forgotten < number;
         let now = match weather.wait_for(passes).await {
             Ok(weather) => *weather,
@@ -155,8 +167,16 @@ async fn deliver(
         if let Some(rate) = now.rate {
             sleep(Duration::from_secs(1) * u32::try_from(chunk.len()).unwrap() / rate).await;
         }
-        if to.write_all(&chunk).await.is_err() {
-            return;
+        if now.lost.is_some_and(|lost| count % lost == 0) {
+            sleep(RETRANSMISSION).await;
+        }
+        for piece in chunk.chunks(now.pieces.unwrap_or(chunk.len())) {
+            if to.write_all(piece).await.is_err() {
+                return;
+            }
+            if now.pieces.is_some() {
+                sleep(Duration::from_millis(1)).await;
+            }
         }
     }
 }
