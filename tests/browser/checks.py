@@ -135,6 +135,14 @@ def websocket_wrong_origin(browser, site, version):
         browser.open(site.url("/v1/shelves"))
 
 
+def websocket_snippet_of_the_contract(browser, site, version):
+    """What docs/protocols.md shows does what it says when it is pasted."""
+    text = (Path(__file__).resolve().parents[2] / "docs/protocols.md").read_text()
+    snippet = text.split("## WebSocket", 1)[1].split("```js\n", 1)[1].split("```", 1)[0]
+    *said, last = browser.call("paste", snippet, "closed with 1000")
+    assert "The Left Hand of Darkness" in said[0] and said[-1].startswith("Goodbye") and last == "closed with 1000", said
+
+
 # EventSource
 
 

@@ -65,6 +65,21 @@ async function held(name) {
   return open[name];
 }
 
+/** Does what a reader does who pastes a text: what it logs, up to a line. */
+async function paste(text, last) {
+  const { log } = console;
+  const lines = [];
+  console.log = (line) => lines.push(line);
+  try {
+    // Indirect: it sees what a page sees, and none of this.
+    (0, eval)(text);
+    await until(() => lines.includes(last), last);
+  } finally {
+    console.log = log;
+  }
+  return lines;
+}
+
 /** Listens to an event source; everything that it raises is noted in order. */
 function listen(name, url, ...names) {
   const source = new EventSource(url);

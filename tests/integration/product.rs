@@ -1,5 +1,5 @@
-//! The contract of streams as a product: every way of writing × one message and many × every fate of a
-//! call, over HTTP/1.1 and HTTP/2.
+//! The contract of streams as a product: every way of writing × every kind of call × every fate of it, over
+//! HTTP/1.1 and HTTP/2.
 
 use std::time::Duration;
 
@@ -29,8 +29,47 @@ use Written::{Json, Ndjson, Raw, Sse};
 
 const WRITTEN: [Written; 4] = [Sse, Ndjson, Json, Raw];
 
-/// Whether the method is unary.
-const KINDS: [bool; 2] = [true, false];
+/// The kind of a call; client streams have one message here, as `uploads` has those of many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Unary,
+    Server,
+    Client,
+    Bidi,
+}
+
+use Kind::{Bidi, Client, Server, Unary};
+
+const KINDS: [Kind; 4] = [Unary, Server, Client, Bidi];
+
+impl Kind {
+    /// Whether there is one answer.
+    fn answers_once(self) -> bool {
+        matches!(self, Unary | Client)
+    }
+
+    /// The messages of an answer.
+    fn names(self) -> &'static [&'static str] {
+        if self.answers_once() { &["a"] } else { &["a", "b"] }
+    }
+
+    fn of(path: &str) -> Self {
+        match path.rsplit('/').next() {
+            Some("Get" | "Read") => Unary,
+            Some("Watch" | "Tail") => Server,
+            Some("Collect") => Client,
+            _ => Bidi,
+        }
+    }
+}
+
+/// Every way of writing each kind. No method of one answer to many messages answers with raw bytes: what
+/// becomes of raw uploads stands in `uploads`.
+fn cells() -> impl Iterator<Item = (Written, Kind, bool)> {
+    let cells = WRITTEN.into_iter().flat_map(|written| KINDS.map(|kind| (written, kind)));
+    let cells = cells.filter(|cell| *cell != (Raw, Client));
+    cells.flat_map(|(written, kind)| [false, true].map(|http2| (written, kind, http2)))
+}
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,38 +104,48 @@ enum End {
 }
 
 impl Written {
-    fn target(self, unary: bool) -> &'static str {
-        match (self, unary) {
-            (Raw, true) => "/v1/files/x",
-            (Raw, false) => "/v1/tail/x",
-            (_, true) => "/v1/items/1",
-            (_, false) => "/v1/items/1/changes",
+    fn target(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Raw, Unary) => "/v1/files/x",
+            (Raw, Server) => "/v1/tail/x",
+            (Raw, Client | Bidi) => "/v1/pipe",
+            (_, Unary) => "/v1/items/1",
+            (_, Server) => "/v1/items/1/changes",
+            (_, Client) => "/v1/items:collect",
+            (_, Bidi) => shop::TALK,
         }
     }
 
-    fn request(self, gateway: &Gateway, unary: bool, http2: bool) -> Request {
+    fn request(self, gateway: &Gateway, kind: Kind, http2: bool) -> Request {
         let accept = match self {
             Sse => "text/event-stream",
             Ndjson => "application/x-ndjson",
             Json => "application/json",
             Raw => "*/*",
         };
-        let request = gateway.get(self.target(unary)).accept(accept);
+        let request = match kind {
+            Unary | Server => gateway.get(self.target(kind)),
+            Client | Bidi => {
+                let request = gateway.request("POST", self.target(kind));
+                request.header("content-type", "application/x-ndjson").body("{}\n")
+            }
+        };
+        let request = request.accept(accept);
         if http2 { request.http2() } else { request }
     }
 
     /// Whether an answer has a status line of its own before its message.
-    fn streams(self, unary: bool) -> bool {
-        !unary || matches!(self, Sse | Ndjson)
+    fn streams(self, kind: Kind) -> bool {
+        !kind.answers_once() || matches!(self, Sse | Ndjson)
     }
 
     /// A body of these messages; of one that failed, as far as it is always the same.
-    fn body(self, unary: bool, names: &[&str], end: End) -> String {
+    fn body(self, kind: Kind, names: &[&str], end: End) -> String {
         let json = |name: &&str| format!("{{\"name\":\"{name}\"}}");
         let parts: Vec<_> = names.iter().map(json).collect();
         match (self, end) {
             (Raw, _) => names.concat(),
-            (Json, End::Whole) if unary => parts.concat(),
+            (Json, End::Whole) if kind.answers_once() => parts.concat(),
             (Json, End::Whole) => format!("[{}]", parts.join(",")),
             (Json, End::Failed(code)) => {
                 let comma = if parts.is_empty() { "" } else { "," };
@@ -104,7 +153,7 @@ impl Written {
             }
             (Ndjson, End::Whole) => parts.iter().map(|part| format!("{part}\n")).collect(),
             (Ndjson, End::Failed(code)) => {
-                format!("{}{{\"error\":{{\"code\":{code},", self.body(unary, names, End::Whole))
+                format!("{}{{\"error\":{{\"code\":{code},", self.body(kind, names, End::Whole))
             }
             (Sse, end) => {
                 let events: String = parts.iter().map(|part| format!("data: {part}\n\n")).collect();
@@ -124,16 +173,10 @@ impl Written {
     }
 }
 
-/// The messages of a call.
-fn names(unary: bool) -> &'static [&'static str] {
-    if unary { &["a"] } else { &["a", "b"] }
-}
-
 fn messages(path: &str) -> Script {
-    let unary = path == shop::GET || path.ends_with("/Read");
-    names(unary).iter().fold(Script::new().head(), |script, name| {
+    Kind::of(path).names().iter().fold(Script::new().head(), |script, name| {
         let body = HttpBody { content_type: "text/plain".into(), data: name.as_bytes().to_vec() };
-        let raw = path.ends_with("/Read") || path.ends_with("/Tail");
+        let raw = path.ends_with("/Read") || path.ends_with("/Tail") || path.ends_with("/Pipe");
         script.message(if raw { wire(&body) } else { wire(&item(name)) })
     })
 }
@@ -156,8 +199,8 @@ fn fated(seen: &Seen) -> Script {
 }
 
 /// The status of an answer, and how its body ends.
-fn expected(written: Written, unary: bool, fate: Fate) -> (u16, End) {
-    if !written.streams(unary) {
+fn expected(written: Written, kind: Kind, fate: Fate) -> (u16, End) {
+    if !written.streams(kind) {
         return match fate {
             Fate::Ok => (200, End::Whole),
             Empty | NoTrailers => (502, End::Whole),
@@ -168,7 +211,7 @@ fn expected(written: Written, unary: bool, fate: Fate) -> (u16, End) {
         };
     }
     match fate {
-        Empty if unary => (502, End::Whole),
+        Empty if kind.answers_once() => (502, End::Whole),
         Fate::Ok | Empty => (200, End::Whole),
         ErrorBefore => (404, End::Whole),
         ErrorAfter => (200, End::Failed(9)),
@@ -178,9 +221,9 @@ fn expected(written: Written, unary: bool, fate: Fate) -> (u16, End) {
     }
 }
 
-fn check(answer: &Answer, written: Written, unary: bool, names: &[&str], end: End, what: &str) {
+fn check(answer: &Answer, written: Written, kind: Kind, names: &[&str], end: End, what: &str) {
     let text = settled(answer.text(), RETRY);
-    let body = written.body(unary, names, end);
+    let body = written.body(kind, names, end);
     assert_eq!(answer.status, 200, "{what}: {text}");
     if end == End::Whole {
         assert_eq!((text, answer.complete), (body, true), "{what}");
@@ -193,25 +236,20 @@ fn check(answer: &Answer, written: Written, unary: bool, names: &[&str], end: En
 #[tokio::test]
 async fn every_fate_is_told_in_every_way_of_writing() {
     let (_upstream, gateway) = scripted("", fated).await;
-    for written in WRITTEN {
-        for unary in KINDS {
-            for (name, fate) in FATES {
-                for http2 in [false, true] {
-                    let what = format!("{written:?} unary={unary} {fate:?} h2={http2}");
-                    let request = written.request(&gateway, unary, http2).header("accept-language", name);
-                    let request =
-                        if fate == Deadline { request.header("x-request-timeout", "1") } else { request };
-                    let answer = request.fetch().await;
-                    let (status, end) = expected(written, unary, fate);
-                    if status == 200 {
-                        let names = if fate == Empty { &[] } else { names(unary) };
-                        check(&answer, written, unary, names, end, &what);
-                    } else {
-                        assert_eq!(answer.status, status, "{what}: {}", answer.text());
-                        assert_eq!(answer.header("content-type"), "application/json", "{what}");
-                        assert!(answer.complete && answer.json()["code"].is_u64(), "{what}");
-                    }
-                }
+    for (written, kind, http2) in cells() {
+        for (name, fate) in FATES {
+            let what = format!("{written:?} {kind:?} {fate:?} h2={http2}");
+            let request = written.request(&gateway, kind, http2).header("accept-language", name);
+            let request = if fate == Deadline { request.header("x-request-timeout", "1") } else { request };
+            let answer = request.fetch().await;
+            let (status, end) = expected(written, kind, fate);
+            if status == 200 {
+                let names = if fate == Empty { &[] } else { kind.names() };
+                check(&answer, written, kind, names, end, &what);
+            } else {
+                assert_eq!(answer.status, status, "{what}: {}", answer.text());
+                assert_eq!(answer.header("content-type"), "application/json", "{what}");
+                assert!(answer.complete && answer.json()["code"].is_u64(), "{what}");
             }
         }
     }
@@ -220,62 +258,51 @@ async fn every_fate_is_told_in_every_way_of_writing() {
 #[tokio::test]
 async fn a_client_that_leaves_cancels_its_call() {
     let (upstream, gateway) = scripted("", |seen| messages(&seen.path).stall()).await;
-    let mut calls = 0;
-    for written in WRITTEN {
-        for unary in KINDS {
-            for http2 in [false, true] {
-                let request = written.request(&gateway, unary, http2);
-                let call = upstream.call(calls);
-                if written.streams(unary) {
-                    let mut response = request.send().await;
-                    response.until("a").await;
-                } else {
-                    let waiting = tokio::spawn(request.send());
-                    call.await;
-                    waiting.abort();
-                    drop(waiting.await);
-                }
-                let reason = upstream.call(calls).await.reset().await;
-                assert_eq!(reason, Reason::CANCEL, "{written:?} unary={unary} h2={http2}");
-                calls += 1;
-            }
+    for (call, (written, kind, http2)) in cells().enumerate() {
+        let request = written.request(&gateway, kind, http2);
+        if written.streams(kind) {
+            let mut response = request.send().await;
+            response.until("a").await;
+        } else {
+            let waiting = tokio::spawn(request.send());
+            upstream.call(call).await;
+            waiting.abort();
+            drop(waiting.await);
         }
+        let reason = upstream.call(call).await.reset().await;
+        assert_eq!(reason, Reason::CANCEL, "{written:?} {kind:?} h2={http2}");
     }
 }
 
 #[tokio::test]
 async fn at_drain_streams_end_and_say_why_and_the_rest_is_waited_for() {
-    for http2 in [false, true] {
-        // What is waited for goes on when the drain has begun; all else would last for ever.
-        let (upstream, gateway) = scripted("", |seen| {
-            let script = messages(&seen.path);
-            if seen.path == shop::WATCH {
-                return script.stall();
-            }
-            let mut steps = script.steps;
-            steps.insert(1, Step::Sleep(Duration::from_secs(2)));
-            Script { steps }.ok()
-        })
-        .await;
-        let mut running = Vec::new();
-        for written in WRITTEN {
-            for unary in KINDS {
-                let request = written.request(&gateway, unary, http2);
-                running.push((written, unary, tokio::spawn(request.fetch())));
-            }
+    // What is waited for goes on when the drain has begun; all else would last for ever.
+    let (upstream, gateway) = scripted("", |seen| {
+        let script = messages(&seen.path);
+        if seen.path == shop::WATCH || seen.path == shop::TALK {
+            return script.stall();
         }
-        upstream.call(running.len() - 1).await;
-        // Their messages are on the way to the client, or have arrived.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        gateway.signal("TERM").await;
-        for (written, unary, answer) in running {
-            let answer = answer.await.unwrap();
-            let end = if unary || written == Raw { End::Whole } else { End::Failed(14) };
-            let what = format!("{written:?} unary={unary} h2={http2}");
-            check(&answer, written, unary, names(unary), end, &what);
-            if end != End::Whole && written != Sse {
-                assert!(answer.text().contains("DRAINING"), "{what}: {}", answer.text());
-            }
+        let mut steps = script.steps;
+        steps.insert(1, Step::Sleep(Duration::from_secs(2)));
+        Script { steps }.ok()
+    })
+    .await;
+    let mut running = Vec::new();
+    for (written, kind, http2) in cells() {
+        let request = written.request(&gateway, kind, http2);
+        running.push((written, kind, http2, tokio::spawn(request.fetch())));
+    }
+    upstream.call(running.len() - 1).await;
+    // Their messages are on the way to the client, or have arrived.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    gateway.signal("TERM").await;
+    for (written, kind, http2, answer) in running {
+        let answer = answer.await.unwrap();
+        let end = if kind.answers_once() || written == Raw { End::Whole } else { End::Failed(14) };
+        let what = format!("{written:?} {kind:?} h2={http2}");
+        check(&answer, written, kind, kind.names(), end, &what);
+        if end != End::Whole && written != Sse {
+            assert!(answer.text().contains("DRAINING"), "{what}: {}", answer.text());
         }
     }
 }
@@ -291,14 +318,14 @@ async fn streams_become_neither_too_old_nor_idle_in_any_way_of_writing() {
         let (upstream, gateway) = silent(limit).await;
         for written in WRITTEN {
             for http2 in [false, true] {
-                let answer = written.request(&gateway, false, http2).fetch().await;
+                let answer = written.request(&gateway, Server, http2).fetch().await;
                 let what = format!("{written:?} {limit} h2={http2}");
-                check(&answer, written, false, names(false), End::Failed(code), &what);
+                check(&answer, written, Server, Server.names(), End::Failed(code), &what);
                 let is_told = written != Raw && (written != Sse || code != 14);
                 assert_eq!(answer.text().contains(reason), is_told, "{what}: {}", answer.text());
             }
         }
-        let target = Json.target(false);
+        let target = Json.target(Server);
         for version in [Version::HTTP_11, Version::HTTP_2] {
             let mut socket = websocket::open(gateway.public, version, target, &[]).await;
             let (texts, close) = socket.rest().await;
