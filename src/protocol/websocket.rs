@@ -69,7 +69,7 @@ pub fn upgrade(
         let limits = &target.policy.websocket;
         let socket = Socket::open(wire, limits.message_limit, limits.frame_limit).await;
         let session = Session::new(socket, dialect, bindings, alone, start, target, outcome);
-        session.run(draining).await;
+        Box::new(session).run(draining).await;
         drop(handover);
     });
     Ok(response)

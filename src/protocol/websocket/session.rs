@@ -87,19 +87,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
         }
     }
 
-    /// Serves the socket to its end.
-    pub(super) async fn run(mut self, draining: Draining) {
+    /// Serves the socket to its end. The future has no second copy of the session, nor room for the goodbye:
+    /// idle sockets are many.
+    pub(super) async fn run(mut self: Box<Self>, draining: Draining) {
         let end = self.exchange(&draining).await;
         if self.outcome.code().is_none() {
             self.outcome.fail(&end.as_ref().map_or_else(client_gone, Close::status));
         }
-        let Self { socket, outcome, inbound, outbound, .. } = self;
         // First of all: it cancels a call that still runs.
-        drop((inbound, outbound));
+        (self.inbound, self.outbound) = (Inbound::Ended, Outbound::None);
         let is_told = end.is_some();
-        socket.close(end).await;
+        Box::pin(self.socket.close(end)).await;
         if is_told {
-            outcome.close();
+            self.outcome.close();
         }
     }
 

@@ -23,8 +23,9 @@ use super::close::Close;
 use super::liveness::{Signs, WRITE_STALL};
 use super::wire::Wire;
 
-/// axum's and tungstenite's default would cost every socket 128 KiB.
-const READ_BUFFER: usize = 4 * 1024;
+/// What every socket costs all the while; [`Wire`] reads ahead where more comes. tungstenite's default would
+/// be 128 KiB.
+const READ_BUFFER: usize = 512;
 
 /// The most that waits for the wire in one buffer. Nothing comes near it.
 const BUFFER_LIMIT: usize = 1024 * 1024;
@@ -148,7 +149,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 
     /// Says the last word when all that stands before it has gone, and waits for the client's. Without a
     /// word, the client has said its own, or has left.
-    pub(super) async fn close(mut self, close: Option<Close>) {
+    pub(super) async fn close(&mut self, close: Option<Close>) {
         let Some(mut close) = close else {
             drop(timeout(CLOSING, self.frames.flush()).await);
             return;

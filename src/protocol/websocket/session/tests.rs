@@ -47,7 +47,7 @@ async fn open_draining(
     let target = Arc::new(target(kind));
     let noted = Arc::clone(&outcome);
     let session = Session::new(socket, Dialect::Raw, bindings, Bytes::new(), start, target, noted);
-    Open { client, session: tokio::spawn(session.run(draining)), outcome }
+    Open { client, session: tokio::spawn(Box::new(session).run(draining)), outcome }
 }
 
 /// A client that knows the protocol.
