@@ -52,6 +52,12 @@ pub fn cases() -> Vec<Case> {
         case("list", Method::GET, "/v1/items", "List", empty(), 150_000),
         case("stream", Method::GET, "/v1/events", "Watch", empty(), 30_000),
         case("download", Method::GET, "/v1/download", "Download", empty(), CHUNK * CHUNKS),
+        Case {
+            name: "dead",
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            least: 60,
+            ..case("get", Method::GET, "/v1/items/1", "Get", get.clone(), 0)
+        },
         Case { status: StatusCode::NOT_FOUND, ..case("404", Method::GET, "/v1/nothing/here", "Get", get, 0) },
     ]
 }

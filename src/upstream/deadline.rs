@@ -10,6 +10,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
+use super::failure;
 use super::timer::Timer;
 use crate::rpc::{Call, Frame, Kind, Reply, ReplyStream, Status};
 
@@ -45,10 +46,13 @@ where
 
     fn call(&mut self, mut call: Call) -> Self::Future {
         let mut timer = Timer::new(call.deadline);
+        if timer.remaining().is_some_and(|remaining| remaining.is_zero()) {
+            return Timed { timer: None, reply: None };
+        }
         if call.kind != Kind::Unary {
             timer.limit(call.policy.age, call.policy.idle, &mut call.messages);
         }
-        Timed { timer: Some(timer), reply: self.inner.call(call) }
+        Timed { timer: Some(timer), reply: Some(self.inner.call(call)) }
     }
 }
 
@@ -57,8 +61,9 @@ pin_project! {
     pub struct Timed<F> {
         // Until it goes on with the frames.
         timer: Option<Timer>,
+        // None: there was no time left to make the call in.
         #[pin]
-        reply: F,
+        reply: Option<F>,
     }
 }
 
@@ -67,7 +72,10 @@ impl<F: Future<Output = Result<Reply, Status>>> Future for Timed<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let outcome = match this.reply.poll(cx) {
+        let Some(reply) = this.reply.as_pin_mut() else {
+            return Poll::Ready(Err(failure::deadline_exceeded()));
+        };
+        let outcome = match reply.poll(cx) {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => {
                 let Some(timer) = this.timer else { return Poll::Pending };

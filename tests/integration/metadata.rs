@@ -1,13 +1,16 @@
 //! Headers that become metadata and metadata that become headers, over each front.
 
+use std::time::Duration;
+
 use http::Version;
+use tokio::time::timeout;
 
 use crate::support::client::Request;
 use crate::support::gateway::Gateway;
 use crate::support::script::{Script, Step};
 use crate::support::shop::{self, item, scripted, wire};
 use crate::support::site::Site;
-use crate::support::upstream::{Seen, Upstream};
+use crate::support::upstream::{PATIENCE, Seen, Upstream};
 use crate::support::websocket;
 
 const LISTED: &str = "metadata = { request = [\"x-tenant\", \"key-bin\"], response = [\"x-next\", \"x-cost\", \"key-bin\"], \
@@ -245,7 +248,14 @@ async fn questions_of_the_gateways_own_carry_what_the_upstream_is_given() {
             .map(|seen| [seen.header("authorization").to_owned(), seen.header("x-via").to_owned()])
             .collect::<Vec<_>>()
     };
-    assert_eq!(told(HEALTH), vec![["Bearer s3cret", "transom"]; 2], "of each worker");
+    // Each worker asks, in its own time.
+    let both = async {
+        while told(HEALTH).len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, both).await.expect("both workers ask");
+    assert_eq!(told(HEALTH), vec![["Bearer s3cret", "transom"]; 2]);
 
     let config = shop::config(&upstream, more).replace("protos = [\"shop.proto\"]", "reflection = \"shop\"");
     let ran = Site::new(&config).file("token", "Bearer s3cret").run(&["check"]).await;

@@ -26,7 +26,12 @@ fn python(script: &str) -> Command {
 
 /// Starts the Python server; it ends when dropped.
 async fn server() -> (Child, u16) {
-    let mut child = python("server.py").args(["--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+    server_with(&[]).await
+}
+
+async fn server_with(more: &[&str]) -> (Child, u16) {
+    let mut child =
+        python("server.py").args(["--port", "0"]).args(more).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = timeout(6 * PATIENCE, lines.next_line()).await.expect("the server starts").unwrap().unwrap();
     let port = line.rsplit([' ', ':']).next().unwrap().parse().unwrap();
@@ -35,7 +40,7 @@ async fn server() -> (Child, u16) {
 
 /// A gateway for the sample services at a port.
 async fn gateway(port: u16) -> Gateway {
-    Site::samples(port).serve().await
+    Site::samples(port, "").serve().await
 }
 
 async fn client_passes(client: &str, port: u16) {
@@ -68,6 +73,25 @@ async fn a_grpcio_server_is_called_by_json() {
     }
     let missing = gateway.get("/v1/shelves/999999").fetch().await;
     assert_eq!((missing.status, missing.json()["code"].as_u64()), (404, Some(5)));
+}
+
+#[tokio::test]
+async fn a_grpcio_server_and_the_gateway_compress_for_each_other() {
+    let (_server, port) = server_with(&["--compress"]).await;
+    let gateway = Site::samples(port, "compression = { requests = \"gzip\", answers = true }").serve().await;
+    let theme = "long ".repeat(20_000);
+    let shelf = gateway.post("/v1/shelves", &format!("{{\"theme\":\"{theme}\"}}")).fetch().await.ok();
+    assert_eq!(shelf["theme"].as_str(), Some(theme.as_str()));
+    let stream =
+        gateway.get("/v1/ticker?count=3&interval=0.01s").accept("application/x-ndjson").fetch().await;
+    assert_eq!((stream.status, stream.text().lines().count()), (200, 3), "{}", stream.text());
+    // The server does compress: who accepts it gets it as it is.
+    let mut name = vec![0x0a, 9];
+    name.extend(b"shelves/1");
+    let request = gateway.grpc("/transom.demo.v1.Bookshop/GetShelf", &[name]);
+    let answer = request.header("grpc-accept-encoding", "gzip").fetch().await;
+    assert_eq!((answer.status, answer.header("grpc-encoding")), (200, "gzip"));
+    answer.grpc().unwrap();
 }
 
 #[tokio::test]

@@ -151,16 +151,18 @@ async fn silent_upstreams_are_not_waited_for_long() {
 
 #[tokio::test]
 async fn an_endless_schema_ends() {
-    // Each file imports one that nobody has seen.
+    // Each file imports one that nobody has seen; so many come at a time.
     let next = |name: &str| {
-        let number: u32 = name.trim_end_matches(".proto").parse().unwrap_or(0);
-        file(&format!("{number}.proto"), &[&format!("{}.proto", number + 1)])
+        let first: u32 = name.trim_end_matches(".proto").parse().unwrap_or(0);
+        let named = |number| file(&format!("{number}.proto"), &[&format!("{}.proto", number + 1)]);
+        let told: Vec<_> = (first..first + 50).map(named).collect();
+        files(&told.iter().collect::<Vec<_>>())
     };
     let said = said_of(move |question| {
         Some(match question {
             Question::ListServices(_) => list(["a.v1.S0"]),
-            Question::FileByFilename(name) => files(&[&next(&name)]),
-            _ => files(&[&next("0.proto")]),
+            Question::FileByFilename(name) => next(&name),
+            _ => next("0.proto"),
         })
     })
     .await;

@@ -5,6 +5,7 @@ The contract with whoever starts it (the integration tests do, as
 
 * `--port 0` takes a free port of 127.0.0.1. Once the server accepts calls it prints one line to standard
   output, `listening on PORT`, and nothing else ever.
+* `--compress` compresses every answer by gzip, for clients that accept it.
 * `--reflection` lets it tell its schema by grpc.reflection.v1alpha.
 * It ends on SIGTERM, on SIGINT and, with `--until-stdin-closes`, when its standard input does: whoever holds
   the other end of that pipe cannot leave it behind.
@@ -321,8 +322,9 @@ def reflect(server):
     reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
 
 
-async def serve(port, reflection, until_stdin_closes):
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+async def serve(port, reflection, compress, until_stdin_closes):
+    compression = grpc.Compression.Gzip if compress else None
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)], compression=compression)
     register(server)
     if reflection:
         reflect(server)
@@ -344,6 +346,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--reflection", action="store_true")
+    parser.add_argument("--compress", action="store_true")
     parser.add_argument("--until-stdin-closes", action="store_true")
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.port, arguments.reflection, arguments.until_stdin_closes))
+    asyncio.run(serve(arguments.port, arguments.reflection, arguments.compress, arguments.until_stdin_closes))

@@ -13,7 +13,7 @@ use rustls::pki_types::PrivateKeyDer;
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use transom::rpc::Code;
+use transom::rpc::{Algorithm, Code};
 
 use super::{before, read_ends, reads_go_well};
 use crate::support::gateway::Gateway;
@@ -244,7 +244,19 @@ async fn u14_u15_u16_statuses_that_are_hard_to_read() {
 
 #[tokio::test]
 async fn u18_a_bomb_of_compression() {
-    // A gzip member of 1 GiB of zeros is not sent: a few bytes that say they are compressed stand for it.
+    for algorithm in Algorithm::ALL {
+        // Eight times what a message may have, in a few kilobytes.
+        let bomb = algorithm.compress(&vec![0; 32 << 20]).unwrap();
+        let head = [("grpc-encoding", algorithm.name())];
+        let (upstream, gateway) = behind(Script::new().head_with(&head).compressed(bomb).ok()).await;
+        let before = gateway.peak_memory();
+        let (http, code, reason, _) = gateway.post("/v1/items", "{}").fetch().await.refusal();
+        assert_eq!((http, code, reason.as_str()), (502, 8, "UPSTREAM_MESSAGE_TOO_LARGE"), "{algorithm:?}");
+        let taken = gateway.peak_memory() - before;
+        assert!(taken < 16 << 20, "{algorithm:?}: {taken} bytes");
+        assert_eq!(upstream.calls().len(), 1);
+    }
+    // What only says that it is compressed.
     let script =
         Script::new().head_with(&[("grpc-encoding", "gzip")]).compressed(vec![0x1f, 0x8b, 8, 0]).ok();
     assert_eq!(write_ends(script).await, (502, 1));

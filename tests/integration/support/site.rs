@@ -31,11 +31,11 @@ impl Site {
         site.file("gateway.toml", config)
     }
 
-    /// A configuration for the sample services at a port of this machine.
-    pub fn samples(port: u16) -> Self {
+    /// A configuration for the sample services at a port of this machine; `more` follows their table.
+    pub fn samples(port: u16, more: &str) -> Self {
         let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
         Self::new(&format!(
-            "[[schema]]\nprotos = [\"{protos}/transom/demo/v1/*.proto\"]\ninclude = [\"{protos}\"]\n\n[upstreams.demo]\nendpoints = [\"http://127.0.0.1:{port}\"]\n"
+            "[[schema]]\nprotos = [\"{protos}/transom/demo/v1/*.proto\"]\ninclude = [\"{protos}\"]\n\n[upstreams.demo]\nendpoints = [\"http://127.0.0.1:{port}\"]\n{more}\n"
         ))
     }
 

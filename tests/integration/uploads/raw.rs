@@ -141,7 +141,7 @@ const ROOM: usize = 8 * MIB;
 /// Sends so many megabytes up and down by the sample services; how much the gateway's memory grew by at most.
 async fn transfer(megabytes: usize, http2: bool) -> usize {
     let samples = transom::demo::start("127.0.0.1:0".parse().unwrap()).unwrap();
-    let gateway = Site::samples(samples.addr.port()).serve().await;
+    let gateway = Site::samples(samples.addr.port(), "").serve().await;
     let version = |request: Request| if http2 { request.http2() } else { request };
     // What a first small transfer takes is not what a large one does.
     version(upload(&gateway, "/v1/files", "a/b").body(bytes(MIB))).fetch().await.ok();
