@@ -252,6 +252,39 @@ def fetch_downloads_raw_bytes(browser, site, version):
     assert site.logged(path="/v1/files/300000?content_type=*")["bytes_out"] == 300000, told
 
 
+NDJSON = {"content-type": "application/x-ndjson", "accept": "application/x-ndjson"}
+
+
+def uploads(browser, version):
+    """Whether the client streams what it uploads; one that does not says so at once."""
+    if browser.streams_uploads(version):
+        return True
+    told = browser.call("upload", "/v1/chat", NDJSON, ["{}"])
+    assert (told["status"], told["failed"]) == (None, "TypeError"), told
+    return False
+
+
+def fetch_uploads_a_stream(browser, site, version):
+    if not uploads(browser, version):
+        return
+    told = browser.call("upload", "/v1/chat", NDJSON, ['{"text":"one"}', '{"text":"two"}'])
+    assert (told["status"], told["failed"]) == (200, None), told
+    one, two, goodbye = map(json.loads, told["text"].splitlines())
+    assert (one["inReplyTo"], two["inReplyTo"], goodbye["goodbye"]) == ("one", "two", True), told
+    told = browser.call("upload", "/v1/imports", NDJSON, ['{"parent":"shelves/1","validateOnly":true,"book":{"title":"A"}}'])
+    assert (told["status"], json.loads(told["text"])) == (200, {"received": 1, "imported": 1}), told
+
+
+def fetch_uploads_each_line_as_it_comes(browser, site, version):
+    """The body never ends, so what has become a message did not wait for the rest."""
+    if not uploads(browser, version):
+        return
+    told = browser.call("upload", "/v1/chat/streamer", NDJSON, ['{"text":"one"}', '{"text":"two"}'], True)
+    assert told["failed"] == "AbortError", told
+    line = site.logged(path="/v1/chat/streamer")
+    assert (line["messages_in"], line["messages_out"]) == (2, 2) and line["end"] != "complete", line
+
+
 # The drain ends the gateway, so it comes last.
 
 

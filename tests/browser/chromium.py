@@ -88,6 +88,11 @@ class Chromium:
     def version(self):
         return self._command("Browser.getVersion")["product"]
 
+    @staticmethod
+    def streams_uploads(version):
+        """Whether `fetch` sends a body that it does not have yet: Chromium does over HTTP/2 alone."""
+        return version == "h2"
+
     def open(self, url):
         """Goes to a page and puts the functions of page.js into it."""
         result = self._command("Page.navigate", url=url)

@@ -30,6 +30,11 @@ class Node:
         node = subprocess.run([self.program, "--version"], check=True, capture_output=True, text=True).stdout.strip()
         return ", ".join([f"Node {node}", *(f"{name} {package['version']}" for name, package in names.items())])
 
+    @staticmethod
+    def streams_uploads(_version):
+        """Whether `fetch` sends a body that it does not have yet."""
+        return True
+
     def open(self, url):
         """Goes to a page, as far as that means anything here."""
         self.evaluate(f"location = new URL({json.dumps(url)}), 0")

@@ -130,6 +130,32 @@ async function pieces(url, options = {}, abortAfter = Infinity) {
   return told;
 }
 
+/**
+ * Uploads lines as a stream, each when the one before has been taken. With `open` the body does not end: the fetch is
+ * aborted a moment behind the last line.
+ */
+async function upload(url, headers, lines, open = false) {
+  const abort = new AbortController();
+  const told = { status: null, text: null, failed: null };
+  const left = lines.map((line) => new TextEncoder().encode(`${line}\n`));
+  const body = new ReadableStream({
+    async pull(controller) {
+      if (left.length > 0) return controller.enqueue(left.shift());
+      if (!open) return controller.close();
+      await sleep(1000);
+      abort.abort();
+    },
+  }, { highWaterMark: 0 });
+  try {
+    const answer = await fetch(url, { method: 'POST', headers, body, duplex: 'half', signal: abort.signal });
+    told.status = answer.status;
+    told.text = await answer.text();
+  } catch (error) {
+    told.failed = error.name;
+  }
+  return told;
+}
+
 /** Sets a cookie of this origin; an empty one is forgotten. */
 function remember(name, value) {
   document.cookie = `${name}=${value}; path=/; secure${value ? '' : '; max-age=0'}`;

@@ -2,14 +2,15 @@
 
 `target/python/bin/python tests/browser/run.py TRANSOM UPSTREAM [CHECK…]` takes the two programs: the gateway
 and the sample services (`cargo build --bin transom --example upstream`). Every check runs with a real
-Chromium over HTTP/2 and over HTTP/1.1, and with Node's `ws` and `eventsource`. The exit code is 0 when all
-have passed.
+Chromium over HTTP/2 and over HTTP/1.1, and with Node's `ws` and `eventsource`; Python's `httpx-sse` has checks of its
+own. The exit code is 0 when all have passed.
 """
 
 import sys
 import time
 import traceback
 
+import events
 from checks import CHECKS
 from chromium import Chromium
 from gateway import Site
@@ -23,11 +24,11 @@ CLIENTS = {
 }
 
 
-def run(check, client, site, version):
+def run(check, *arguments):
     """Whether a check passes, and how long it took."""
     started = time.monotonic()
     try:
-        check(client, site, version)
+        check(*arguments)
         passed = True
     except Exception:
         traceback.print_exc()
@@ -53,6 +54,16 @@ def serve(transom, upstream, start, version, checks):
         site.close()
 
 
+def follow(transom, upstream, checks):
+    """The checks of the Python client of events; their results by name."""
+    site = Site(transom, upstream)
+    try:
+        site.start()
+        return {check.__name__: run(check, site) for check in checks}
+    finally:
+        site.close()
+
+
 def cell(result):
     passed, seconds = result
     return f"{'ok' if passed else 'FAILED':<6} {seconds:5.1f} s"
@@ -61,13 +72,18 @@ def cell(result):
 def main():
     transom, upstream, *names = sys.argv[1:]
     checks = [check for check in CHECKS if not names or check.__name__ in names]
-    results = {name: serve(transom, upstream, *client, checks) for name, client in CLIENTS.items()}
+    results = {name: serve(transom, upstream, *client, checks) for name, client in CLIENTS.items() if checks}
     print(f"\n{'':44}" + "".join(f"{name:20}" for name in results))
     for check in checks:
         print(f"{check.__name__:44}" + "".join(f"{cell(of[check.__name__]):20}" for of in results.values()))
-    failed = sum(not passed for of in results.values() for passed, _ in of.values())
-    print(f"{len(checks) * len(results) - failed} passed, {failed} failed")
-    return 1 if failed or not checks else 0
+    followed = follow(transom, upstream, [check for check in events.CHECKS if not names or check.__name__ in names])
+    print("\nPython, httpx-sse")
+    for name, result in followed.items():
+        print(f"{name:44}{cell(result)}")
+    told = [result for of in [*results.values(), followed] for result in of.values()]
+    failed = sum(not passed for passed, _ in told)
+    print(f"{len(told) - failed} passed, {failed} failed")
+    return 1 if failed or not told else 0
 
 
 if __name__ == "__main__":
