@@ -12,6 +12,7 @@
 pub mod model;
 pub mod auth;
 pub mod policy;
+pub mod proxies;
 pub mod problem;
 pub mod unit;
 mod source;

@@ -35,6 +35,7 @@ pub use service::Worker;
 use crate::config::Source;
 use crate::config::model::Config;
 use crate::config::problem::Problem;
+use crate::middleware::forwarded::Trusted;
 use crate::middleware::rate_limit::buckets::Buckets;
 use crate::telemetry::access_log::AccessLog;
 use crate::upstream::{self, Pool, UpstreamReport};
@@ -54,6 +55,8 @@ pub struct Gateway {
     issuers: Issuers,
     /// Whom `rate_limit` counts, for all workers and snapshots together.
     buckets: Arc<Buckets>,
+    /// Who is believed about where requests come from; as the current snapshot says, for what has none yet.
+    trusted: Trusted,
     /// The connections of each worker, for those who ask.
     pools: Mutex<Vec<Pool>>,
     /// The number of the current snapshot, for workers that have nothing else to do.
@@ -80,6 +83,7 @@ impl Gateway {
     pub fn load(source: Source) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
         let issuers = Issuers::default();
         let (snapshot, warnings) = Snapshot::load(&source, 1, &issuers)?;
+        let trusted = Arc::new(ArcSwap::from_pointee(snapshot.config.server.proxies.clone()));
         let current = ArcSwap::from_pointee(snapshot);
         Ok((
             Arc::new(Self {
@@ -89,6 +93,7 @@ impl Gateway {
                 calls: upstream::Shared::default(),
                 issuers,
                 buckets: Arc::default(),
+                trusted,
                 pools: Mutex::default(),
                 generation: watch::Sender::new(1),
             }),
@@ -108,6 +113,7 @@ impl Gateway {
         let routes = snapshot.routes.rows().len();
         let generation = if changed { snapshot.generation } else { before.generation };
         if changed {
+            self.trusted.store(Arc::new(snapshot.config.server.proxies.clone()));
             self.current.store(Arc::new(snapshot));
             self.generation.send_replace(generation);
         }

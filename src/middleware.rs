@@ -8,6 +8,7 @@ mod clock;
 pub mod cors;
 pub mod credential;
 pub mod expiry;
+pub mod forwarded;
 pub mod headers;
 pub mod identity;
 pub mod jwt;

@@ -109,6 +109,10 @@ def googleapis() -> Path:
     return path
 
 
+def services(descriptors: Path) -> list[str]:
+    return run(python(), BENCH / "harness/services.py", descriptors).split()
+
+
 def envoy() -> Path:
     found = next(python().parents[1].glob("lib/*/site-packages/envoy/_bin/envoy"), None)
     if not found:

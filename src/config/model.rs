@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::auth::Auth;
 pub use super::policy::{LimitKeys, PolicyKeys, Timeout};
 use super::problem::{Located, Location};
+use super::proxies::Proxies;
 
 /// A whole, checked configuration.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub struct Server {
     pub workers: usize,
     pub accept: Accept,
     pub tls: Option<ServerTls>,
+    /// Whom to believe about where requests come from.
+    pub proxies: Proxies,
 }
 
 /// Where a listener listens.

@@ -35,7 +35,7 @@ use compression::CompressionKeys;
 pub use compression::{Compression, RequestCompression};
 pub use cookie::CookieName;
 use cors::CorsKeys;
-pub use cors::{Cors, OriginPattern, Origins};
+pub use cors::{Cors, OriginPattern, Origins, ReadNames, SentNames};
 pub use event::{EventField, EventName};
 use group::group;
 pub use headers::{HeaderEdits, HeaderKeys, HeaderSource, Headers};

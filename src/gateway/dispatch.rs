@@ -10,7 +10,6 @@ use http::header::ALLOW;
 use http::{HeaderValue, Response, StatusCode};
 use tower::Service;
 
-use crate::middleware::cors;
 use crate::middleware::routed::Routed;
 use crate::middleware::stack::Calls;
 use crate::protocol::Body;
@@ -56,7 +55,7 @@ impl Service<Routed<Incoming>> for Dispatch {
             Resolved::Missed(status) => return answer(Err(status)),
             Resolved::Options { allow } => return answer(Ok(options(allow))),
             Resolved::Preflight { method } => {
-                return answer(cors::answer(&request.policy.cors, &request.head, &method));
+                return answer(request.policy.cors.answer(&request.head, &method));
             }
             Resolved::Call { target, captures } => (target, captures, Asked::Answer),
             Resolved::Head { target, captures } => (target, Some(captures), Asked::Head),

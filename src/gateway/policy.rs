@@ -13,6 +13,7 @@ use crate::config::policy::{
 };
 use crate::config::problem::{Located, Location, Problem};
 use crate::middleware::access::Access;
+use crate::middleware::cors::Sharing;
 use crate::middleware::headers::{Edit, Headers, Value};
 use crate::middleware::rate_limit::RateLimit;
 use crate::middleware::rate_limit::gcra::Limit;
@@ -129,7 +130,7 @@ impl<'c> Policies<'c> {
 fn route_policy(policy: &Policy, levels: &[&PolicyKeys], blocks: &Blocks, secrets: &Secrets) -> RoutePolicy {
     RoutePolicy {
         access: access(policy, blocks),
-        cors: policy.cors.clone(),
+        cors: Sharing::new(policy.cors.clone()),
         websocket_origins: policy.websocket.origins.0.clone().into(),
         rate_limit: rate_limit(policy, levels),
         headers: Headers {
@@ -144,6 +145,7 @@ fn edits(levels: &[HeaderEdits], secrets: &Secrets) -> Vec<Edit> {
     let value = |source: &HeaderSource| match source {
         HeaderSource::Fixed(value) => secrets.value(value).map(Value::Fixed),
         HeaderSource::Claim(pointer) => Some(Value::Claim(pointer.as_str().into())),
+        HeaderSource::Address => Some(Value::Address),
     };
     let mut edits = Vec::new();
     for level in levels {

@@ -69,7 +69,7 @@ fn preflight(routes: &RouteTable, head: &Parts, path: &str, host: Option<&str>) 
     let method = cors::preflight(head)?;
     let Resolution { policy, resolved } = rest(routes, &method, path, host).ok()?;
     let is_call = matches!(resolved, Resolved::Call { .. } | Resolved::Head { .. });
-    let shares = is_call && !policy.cors.origins.0.is_empty();
+    let shares = is_call && policy.cors.is_open();
     shares.then_some(Resolution { policy, resolved: Resolved::Preflight { method } })
 }
 
@@ -110,8 +110,8 @@ fn other_method(
 fn socket(routes: &RouteTable, head: &Parts, host: Option<&str>) -> Result<Resolution, Status> {
     let (path, mut allow) = (head.uri.path(), BTreeSet::new());
     if let Some(method) = websocket::method_override(head.uri.query().unwrap_or_default()) {
-        let found = find(routes, method, path, host, &mut allow)?;
-        return found.map(call).ok_or_else(|| not_found(&Method::GET, path));
+        let method = Method::try_from(method).unwrap_or_default();
+        return rest(routes, &method, path, host);
     }
     // A first look tells which methods the path has.
     if let Some(found) = find(routes, "GET", path, host, &mut allow)? {

@@ -38,12 +38,13 @@ impl Worker {
         let pool = gateway.pool();
         let calls = stack::calls(Exchange::new(pool.clone()), &gateway.buckets);
         let answers = stack::answers(Dispatch::new(calls));
+        let trusted = Arc::clone(&gateway.trusted);
         let serve = Serve { gateway, pool, reconciled: Arc::new(AtomicU64::new(0)), answers };
         // Before the first look: what comes after it is a change.
         let generations = serve.gateway.generation.subscribe();
         serve.snapshot();
         tokio::spawn(serve.clone().follow(generations));
-        Self(stack::edge(serve, access_log))
+        Self(stack::edge(serve, access_log, &trusted))
     }
 }
 

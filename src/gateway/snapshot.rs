@@ -3,8 +3,10 @@
 //! A snapshot is built whole or not at all, and never changes. It holds specifications of upstreams, not
 //! connections: those survive it in each worker's pool.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::model::{Config, SchemaSource, UpstreamTls};
@@ -114,7 +116,7 @@ fn fingerprint(watched: &[PathBuf], config: &Config, reflected: &load::Reflected
     let mut hasher = DefaultHasher::new();
     for path in watched {
         path.hash(&mut hasher);
-        std::fs::read(path).ok().hash(&mut hasher);
+        hash_content(path, &mut hasher).is_ok().hash(&mut hasher);
     }
     for schema in &config.schema {
         if let SchemaSource::Reflection(upstream) = &schema.source {
@@ -123,4 +125,18 @@ fn fingerprint(watched: &[PathBuf], config: &Config, reflected: &load::Reflected
     }
     format!("{config:?}").hash(&mut hasher);
     hasher.finish()
+}
+
+/// Block by block: a descriptor set can have many megabytes.
+fn hash_content(path: &Path, hasher: &mut impl Hasher) -> io::Result<()> {
+    let mut content = BufReader::with_capacity(64 * 1024, File::open(path)?);
+    loop {
+        let block = content.fill_buf()?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        hasher.write(block);
+        let length = block.len();
+        content.consume(length);
+    }
 }

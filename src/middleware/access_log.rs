@@ -142,7 +142,7 @@ struct Record {
 impl Record {
     fn new<B>(request: &Request<B>, log: AccessLog) -> Self {
         let draining = request.extensions().get::<Draining>().cloned();
-        let client = request.extensions().get::<ClientInfo>().and_then(|client| client.peer);
+        let client = request.extensions().get::<ClientInfo>();
         let text =
             |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
@@ -151,7 +151,13 @@ impl Record {
             host: authority.or_else(|| text(HOST)),
             // Until the body has been taken to its end, the client has left before it.
             end: End::ClientGone,
-            ..Entry::new(request.method().clone(), request.uri(), request.version(), client)
+            told: client.and_then(|client| client.told),
+            ..Entry::new(
+                request.method().clone(),
+                request.uri(),
+                request.version(),
+                client.and_then(|client| client.peer),
+            )
         };
         Self { entry: Some(entry), started: Instant::now(), log, outcome: None, draining }
     }

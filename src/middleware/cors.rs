@@ -2,7 +2,7 @@
 //! with cookies comes from a page that may make it.
 //!
 //! A preflight is answered before anybody is asked who they are: browsers send it without credentials.
-//! A [`Cors`] is compiled from the policy keys of the resolved method; what a route is, is not known here.
+//! A [`Sharing`] is compiled from the policy keys of the resolved method; what a route is, is not known here.
 
 pub mod layer;
 
@@ -14,7 +14,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
-use crate::config::policy::{Cors, OriginPattern};
+use crate::config::policy::{Cors, OriginPattern, SentNames};
 use crate::protocol::Body;
 use crate::rpc::{Code, Origin, Status};
 
@@ -37,84 +37,128 @@ pub fn preflight(head: &Parts) -> Option<Method> {
     Method::from_bytes(head.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()
 }
 
-/// The answer to a preflight that asks about `method`.
-///
-/// # Errors
-/// 403 when the page's origin may not call.
-pub fn answer(cors: &Cors, head: &Parts, method: &Method) -> Result<Response<Body>, Status> {
-    if allowed(cors, head.headers.get(ORIGIN)).is_none() {
-        return Err(refused("ORIGIN_NOT_ALLOWED", "`cors.origins` does not have the origin of this page"));
-    }
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    if let Ok(method) = HeaderValue::from_str(method.as_str()) {
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, method);
-    }
-    // The names are the page's to choose: who may call may also say how.
-    if let Some(list) = head.headers.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|list| is_list(list)) {
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, list.clone());
-    }
-    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(cors.max_age.as_secs()));
-    let asked = "access-control-request-method, access-control-request-headers";
-    headers.append(VARY, HeaderValue::from_static(asked));
-    Ok(response)
+/// What a route shares with pages of other origins.
+#[derive(Clone, Debug)]
+pub struct Sharing {
+    cors: Cors,
+    /// The headers of requests that pages may send; `None`: those that they ask for.
+    sent: Option<HeaderValue>,
+    /// The headers of answers that pages may read.
+    exposed: HeaderValue,
 }
 
-/// Says on an answer, errors included, whether the page of `origin` may read it.
-///
-/// `Vary` does not hang on the request: a cache must not give one origin's answer to another.
-pub fn share(cors: &Cors, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
-    if cors.origins.0.is_empty() {
-        return;
-    }
-    headers.append(VARY, HeaderValue::from_static("origin"));
-    // An upstream does not decide over the gateway's origins.
-    for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS]
-    {
-        headers.remove(name);
-    }
-    let Some(origin) = allowed(cors, origin) else { return };
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-    if cors.credentials {
-        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+impl Default for Sharing {
+    fn default() -> Self {
+        Self::new(Cors::default())
     }
 }
 
-/// Refuses a write that brings cookies from a page that may not make it: browsers send cookies along
-/// whichever page asks.
-///
-/// # Errors
-/// 403 when neither `Sec-Fetch-Site` nor `Origin` proves where it comes from.
-pub fn check_cookies(cors: &Cors, head: &Parts) -> Result<(), Status> {
-    if head.method.is_safe() || !head.headers.contains_key(COOKIE) {
-        return Ok(());
+impl Sharing {
+    /// By a policy.
+    #[must_use]
+    pub fn new(cors: Cors) -> Self {
+        let sent = match &cors.headers {
+            SentNames::Any => None,
+            SentNames::Only(names) => Some(joined(names.iter().map(HeaderName::as_str))),
+        };
+        let own = cors.expose.0.iter().map(HeaderName::as_str);
+        let exposed = joined([EXPOSED].into_iter().chain(own));
+        Self { cors, sent, exposed }
     }
-    let origin = head.headers.get(ORIGIN);
-    let site = head.headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
-    let is_own = match site {
-        Some(site) => site == b"same-origin" || site == b"none",
-        None => origin.is_some_and(|origin| is_same_host(origin, head)),
-    };
-    if is_own || cors.credentials && allowed(cors, origin).is_some() {
-        return Ok(());
+
+    /// Whether there is any page of another origin that may call.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !self.cors.origins.0.is_empty()
     }
-    let message =
-        "a write with cookies must come from a page of the same origin or of one that may send them";
-    Err(refused("CROSS_SITE_WRITE", message))
+
+    /// The answer to a preflight that asks about `method`. It never says that a page of the public network may
+    /// call one of a private network: browsers then ask their users.
+    ///
+    /// # Errors
+    /// 403 when the page's origin may not call.
+    pub fn answer(&self, head: &Parts, method: &Method) -> Result<Response<Body>, Status> {
+        if self.allowed(head.headers.get(ORIGIN)).is_none() {
+            let message = "`cors.origins` does not have the origin of this page";
+            return Err(refused("ORIGIN_NOT_ALLOWED", message));
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        if let Ok(method) = HeaderValue::from_str(method.as_str()) {
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, method);
+        }
+        if let Some(asked) = head.headers.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|list| is_list(list)) {
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.sent.as_ref().unwrap_or(asked).clone());
+        }
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(self.cors.max_age.as_secs()));
+        let asked = "access-control-request-method, access-control-request-headers";
+        headers.append(VARY, HeaderValue::from_static(asked));
+        Ok(response)
+    }
+
+    /// Says on an answer, errors included, whether the page of `origin` may read it.
+    ///
+    /// `Vary` does not hang on the request: a cache must not give one origin's answer to another.
+    pub fn share(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        if !self.is_open() {
+            return;
+        }
+        headers.append(VARY, HeaderValue::from_static("origin"));
+        // An upstream does not decide over the gateway's origins.
+        for name in
+            [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS]
+        {
+            headers.remove(name);
+        }
+        let Some(origin) = self.allowed(origin) else { return };
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed.clone());
+        if self.cors.credentials {
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+    }
+
+    /// Refuses a write that brings cookies from a page that may not make it: browsers send cookies along
+    /// whichever page asks.
+    ///
+    /// # Errors
+    /// 403 when neither `Sec-Fetch-Site` nor `Origin` proves where it comes from.
+    pub fn check_cookies(&self, head: &Parts) -> Result<(), Status> {
+        if head.method.is_safe() || !head.headers.contains_key(COOKIE) {
+            return Ok(());
+        }
+        let origin = head.headers.get(ORIGIN);
+        let site = head.headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
+        let is_own = match site {
+            Some(site) => site == b"same-origin" || site == b"none",
+            None => origin.is_some_and(|origin| is_same_host(origin, head)),
+        };
+        if is_own || self.cors.credentials && self.allowed(origin).is_some() {
+            return Ok(());
+        }
+        let message =
+            "a write with cookies must come from a page of the same origin or of one that may send them";
+        Err(refused("CROSS_SITE_WRITE", message))
+    }
+
+    /// What an answer names as the origin that may read it. Without credentials everybody may be `*`.
+    fn allowed(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let origin = origin?;
+        let text = origin.to_str().ok()?;
+        let pattern = self.cors.origins.0.iter().find(|pattern| pattern.matches(text))?;
+        match pattern {
+            // Checked once more here: with credentials, nobody is everybody.
+            OriginPattern::Any => (!self.cors.credentials).then(|| HeaderValue::from_static("*")),
+            _ => Some(origin.clone()),
+        }
+    }
 }
 
-/// What an answer names as the origin that may read it. Without credentials everybody may be `*`.
-fn allowed(cors: &Cors, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-    let origin = origin?;
-    let text = origin.to_str().ok()?;
-    let pattern = cors.origins.0.iter().find(|pattern| pattern.matches(text))?;
-    match pattern {
-        // Checked once more here: with credentials, nobody is everybody.
-        OriginPattern::Any => (!cors.credentials).then(|| HeaderValue::from_static("*")),
-        _ => Some(origin.clone()),
-    }
+/// Names make a value: they are printable ASCII.
+fn joined<'n>(names: impl Iterator<Item = &'n str>) -> HeaderValue {
+    let names = names.collect::<Vec<_>>().join(", ");
+    HeaderValue::try_from(names).unwrap_or(HeaderValue::from_static(EXPOSED))
 }
 
 /// Whether an origin is the host that the request is for, with the scheme's own port left out.

@@ -4,6 +4,7 @@
 //! Metadata are edited when a call has been made of a request, last of all, so that nothing forged comes in
 //! behind; headers of an answer by a layer around everything that answers, refusals too.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -43,31 +44,41 @@ pub enum Value {
     Fixed(HeaderValue),
     /// A claim of the caller, by its JSON pointer.
     Claim(Box<str>),
+    /// The address of the client.
+    Address,
+}
+
+/// What is known of whoever calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'k> {
+    pub identity: Option<&'k Identity>,
+    pub address: Option<IpAddr>,
 }
 
 impl Value {
-    fn of(&self, identity: Option<&Identity>) -> Option<HeaderValue> {
+    fn of(&self, known: Known<'_>) -> Option<HeaderValue> {
         match self {
             Self::Fixed(value) => Some(value.clone()),
-            Self::Claim(pointer) => claim_value(&identity?.claims, pointer),
+            Self::Claim(pointer) => claim_value(&known.identity?.claims, pointer),
+            Self::Address => HeaderValue::try_from(known.address?.to_string()).ok(),
         }
     }
 }
 
 impl Headers {
     /// Edits the metadata of a call. What goes, goes under every spelling that upstreams may take for it.
-    pub fn edit_metadata(&self, identity: Option<&Identity>, metadata: &mut Metadata) {
+    pub fn edit_metadata(&self, known: Known<'_>, metadata: &mut Metadata) {
         for edit in &self.request {
             match edit {
                 Edit::Remove(name) => remove(metadata, name),
                 Edit::Set(name, value) => {
                     remove(metadata, name);
-                    if let Some(value) = value.of(identity) {
+                    if let Some(value) = value.of(known) {
                         metadata.insert(name.clone(), value);
                     }
                 }
                 Edit::Add(name, value) => {
-                    if let Some(value) = value.of(identity) {
+                    if let Some(value) = value.of(known) {
                         metadata.append(name.clone(), value);
                     }
                 }
@@ -76,16 +87,16 @@ impl Headers {
     }
 
     /// Edits the headers of an answer.
-    fn edit_answer(&self, identity: Option<&Identity>, headers: &mut HeaderMap) {
+    fn edit_answer(&self, known: Known<'_>, headers: &mut HeaderMap) {
         for edit in &self.response {
             match edit {
                 Edit::Remove(name) => drop(headers.remove(name)),
-                Edit::Set(name, value) => match value.of(identity) {
+                Edit::Set(name, value) => match value.of(known) {
                     Some(value) => drop(headers.insert(name.clone(), value)),
                     None => drop(headers.remove(name)),
                 },
                 Edit::Add(name, value) => {
-                    if let Some(value) = value.of(identity) {
+                    if let Some(value) = value.of(known) {
                         headers.append(name.clone(), value);
                     }
                 }
@@ -165,7 +176,8 @@ where
         if let Some(policy) = this.policy.take() {
             // Put there by the layer that has found out who calls.
             let identity = response.extensions().get::<Arc<Identity>>().cloned();
-            policy.headers.edit_answer(identity.as_deref(), response.headers_mut());
+            let known = Known { identity: identity.as_deref(), address: None };
+            policy.headers.edit_answer(known, response.headers_mut());
         }
         Poll::Ready(Ok(response))
     }

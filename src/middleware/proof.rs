@@ -8,7 +8,6 @@ use futures_util::future::Either;
 use http::Response;
 use tower::{Layer, Service};
 
-use super::cors;
 use super::routed::{Guarded, Routed};
 use crate::protocol::{Body, Client, websocket};
 use crate::rpc::Status;
@@ -54,6 +53,6 @@ fn check<T>(request: &Routed<T>) -> Result<(), Status> {
         Client::Grpc => Ok(()),
         // A page opens any socket, with its cookies and without a preflight.
         Client::WebSocket => websocket::admit_origin(&request.head, &request.policy.websocket_origins),
-        Client::Rest | Client::EventSource => cors::check_cookies(&request.policy.cors, &request.head),
+        Client::Rest | Client::EventSource => request.policy.cors.check_cookies(&request.head),
     }
 }

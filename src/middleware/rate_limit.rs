@@ -129,11 +129,10 @@ const fn word(by: &LimitKey) -> &'static str {
     }
 }
 
-/// The address that a connection came from. A site has a /64 of IPv6 at the least (RFC 6177), and so as
-/// many addresses as it likes; IPv4 within IPv6 (RFC 4291 §2.5.5.2) is IPv4.
+/// The address of a client. A site has a /64 of IPv6 at the least (RFC 6177), and so as many addresses as it
+/// likes.
 fn address<T>(request: &Routed<T>) -> Counted<'static> {
-    let client = request.head.extensions.get::<ClientInfo>();
-    match client.and_then(|client| client.peer).map(|peer| peer.ip().to_canonical()) {
+    match request.head.extensions.get().and_then(ClientInfo::address) {
         Some(IpAddr::V6(address)) => {
             let site = u128::from(address) & !u128::from(u64::MAX);
             Counted::Address(IpAddr::V6(site.into()))

@@ -3,6 +3,7 @@
 //! What a layer decides by is data of the route ([`RoutePolicy`]), never a stack per route. What a layer
 //! is not concerned with (the method, the captures, the body) stands in `rest`, which no layer looks into.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Response;
@@ -10,20 +11,22 @@ use http::request::Parts;
 use tower::Service;
 
 use super::access::{Access, Admitted};
+use super::cors::Sharing;
 use super::expiry::Expiry;
-use super::headers::Headers;
+use super::headers::{Headers, Known};
 use super::rate_limit::RateLimit;
-use crate::config::policy::{Cors, OriginPattern};
+use crate::config::policy::OriginPattern;
 use crate::protocol::adapter::Refusal;
 use crate::protocol::{Body, Client, Outcome};
 use crate::rpc::{Kind, Metadata, Status};
+use crate::telemetry::ClientInfo;
 
 /// What the layers of the route ring act on; one for each distinct stack of levels.
 #[derive(Debug, Default)]
 pub struct RoutePolicy {
     pub access: Access,
     /// Which pages of other origins may call.
-    pub cors: Cors,
+    pub cors: Sharing,
     /// Which pages of other origins may open a WebSocket.
     pub websocket_origins: Box<[OriginPattern]>,
     /// How often somebody may call.
@@ -79,6 +82,8 @@ impl Routed<()> {
 pub struct Writes {
     policy: Arc<RoutePolicy>,
     admitted: Admitted,
+    /// Of the client.
+    address: Option<IpAddr>,
 }
 
 impl<T> Routed<T> {
@@ -86,7 +91,8 @@ impl<T> Routed<T> {
     #[must_use]
     pub fn pass(self) -> (Parts, Writes, T) {
         let Self { head, policy, admitted, rest, .. } = self;
-        (head, Writes { policy, admitted }, rest)
+        let address = head.extensions.get().and_then(ClientInfo::address);
+        (head, Writes { policy, admitted, address }, rest)
     }
 }
 
@@ -104,7 +110,8 @@ impl Writes {
 
     /// Makes the edits of the policy key `headers`.
     pub fn edit(&self, metadata: &mut Metadata) {
-        self.policy.headers.edit_metadata(self.admitted.identity().map(Arc::as_ref), metadata);
+        let identity = self.admitted.identity().map(Arc::as_ref);
+        self.policy.headers.edit_metadata(Known { identity, address: self.address }, metadata);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::telemetry::access_log::AccessLog;
 use super::access::layer::{Authorize, AuthorizeLayer};
 use super::access_log::{AccessLogLayer, Logged};
 use super::cors::layer::{Share, ShareLayer};
+use super::forwarded::{Believe, ForwardedLayer, Trusted};
 use super::headers::{EditAnswer, HeadersLayer};
 use super::proof::{Proof, ProofLayer};
 use super::rate_limit::buckets::Buckets;
@@ -20,13 +21,15 @@ use super::request_id::{RequestId, RequestIdLayer};
 use super::rescue::{Rescue, RescueLayer};
 
 /// The edge ring around a service.
-pub type Edge<S> = RequestId<Logged<SetResponseHeader<Rescue<S>, HeaderValue>>>;
+pub type Edge<S> = RequestId<Believe<Logged<SetResponseHeader<Rescue<S>, HeaderValue>>>>;
 
 /// Puts the edge ring around a service: what every request passes, with or without a route.
-pub fn edge<S>(service: S, log: AccessLog) -> Edge<S> {
+pub fn edge<S>(service: S, log: AccessLog, trusted: &Trusted) -> Edge<S> {
     ServiceBuilder::new()
         // First, so that whatever happens has a name.
         .layer(RequestIdLayer)
+        // Before whoever logs or counts addresses.
+        .layer(ForwardedLayer::new(Arc::clone(trusted)))
         // Around everything that answers, so that no answer goes unlogged.
         .layer(AccessLogLayer::new(log))
         // No browser shall guess at what an upstream sends (Fetch, "X-Content-Type-Options").

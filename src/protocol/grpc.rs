@@ -34,7 +34,7 @@ where
     B: http_body::Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
     check_codec(&head.headers)?;
-    let metadata = headers::from_grpc(&head.headers, &target.policy.metadata)?;
+    let metadata = headers::from_grpc(&head, &target.policy.metadata)?;
     let incoming = Incoming {
         body: Box::pin(body),
         decoder: Decoder::new(target.policy.message_limit),

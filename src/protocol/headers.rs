@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue};
 use crate::rpc::metadata::{GRPC_GATEWAY, is_binary, is_reserved, is_spelling};
 use crate::rpc::trailers::decode_bin;
 use crate::rpc::{Metadata, Status};
+use crate::telemetry::guard::ClientInfo;
 
 use super::target::MetadataPolicy;
 use gathered::Gathered;
@@ -41,6 +42,8 @@ const RESPONSE: [HeaderName; 8] = [
     header::LINK,
 ];
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// Whether a request header passes as metadata whatever the configuration says.
 #[must_use]
 pub fn passes_always(name: &HeaderName) -> bool {
@@ -64,6 +67,8 @@ pub(super) fn from_rest(head: &Parts, policy: &MetadataPolicy) -> Result<Metadat
     }
     if policy.grpc_gateway {
         grpc_gateway::add_request(head, &mut gathered)?;
+    } else {
+        add_hop(head, &mut gathered)?;
     }
     Ok(gathered.into_metadata())
 }
@@ -72,16 +77,38 @@ pub(super) fn from_rest(head: &Parts, policy: &MetadataPolicy) -> Result<Metadat
 ///
 /// # Errors
 /// When they are too large, or binary ones are no base64.
-pub(super) fn from_grpc(headers: &HeaderMap, policy: &MetadataPolicy) -> Result<Metadata, Status> {
+pub(super) fn from_grpc(head: &Parts, policy: &MetadataPolicy) -> Result<Metadata, Status> {
+    let headers = &head.headers;
+    let is_proxy = head.extensions.get::<ClientInfo>().is_some_and(|client| client.is_proxy);
     let mut gathered = Gathered::default();
     for (name, value) in headers {
         // What the profile says of HTTP headers only the gateway may say.
         let forged = policy.grpc_gateway && name.as_str().starts_with(GRPC_GATEWAY);
-        if !forged && !is_reserved(name) && !is_hop_by_hop(headers, name) {
+        let hearsay = !is_proxy && is_hearsay(name) && !policy.request.contains(name);
+        if !forged && !hearsay && !is_reserved(name) && !is_hop_by_hop(headers, name) {
             gathered.add(name, value)?;
         }
     }
+    add_hop(head, &mut gathered)?;
     Ok(gathered.into_metadata())
+}
+
+/// What only proxies say: of a client that is none it would be made up, and upstreams believe it.
+fn is_hearsay(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    let is_of_proxies = |rest: &str| {
+        rest == "real-ip" || ["forwarded-", "original-", "envoy-"].iter().any(|word| rest.starts_with(word))
+    };
+    name == "forwarded" || name.strip_prefix("x-").is_some_and(is_of_proxies)
+}
+
+/// Where a list of hops passes, the one that a request came from stands last.
+fn add_hop(head: &Parts, gathered: &mut Gathered) -> Result<(), Status> {
+    let peer = head.extensions.get::<ClientInfo>().and_then(|client| client.peer);
+    match peer.filter(|_| gathered.has(&FORWARDED_FOR)).map(|peer| peer.ip().to_canonical().to_string()) {
+        Some(peer) => HeaderValue::try_from(peer).map_or(Ok(()), |peer| gathered.add(&FORWARDED_FOR, &peer)),
+        None => Ok(()),
+    }
 }
 
 /// Gives a call what the configuration says, in place of what a client made up under any spelling of it.

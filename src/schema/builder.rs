@@ -60,6 +60,7 @@ pub fn is_standard(file: &str) -> bool {
 impl Builder {
     /// Adds a serialized `FileDescriptorSet`. A file that was there before, by name, is skipped.
     pub fn add_set(&mut self, set: Bytes, at: &Location) {
+        self.pending.enter(at);
         match FileSet::decode(set) {
             Ok(set) => set.file.into_iter().for_each(|file| self.add_file(file, at)),
             Err(error) => self.problems.push(
@@ -110,10 +111,12 @@ impl Builder {
         self.add_missing_standard_files();
         self.check_imports();
         resolve::resolve(&mut self);
+        self.schema.shrink();
         if self.problems.is_empty() { Ok(self.schema) } else { Err(self.problems) }
     }
 
     fn add_missing_standard_files(&mut self) {
+        self.pending.enter(&Location::default());
         let missing = |builder: &Self, name: &str| {
             !builder.seen.contains_key(name)
                 && builder.seen.values().any(|file| file.dependencies.iter().any(|import| import == name))

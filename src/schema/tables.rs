@@ -17,6 +17,13 @@ pub(super) struct Name {
     pub(super) end: u32,
 }
 
+impl Name {
+    /// The text that it spans; nothing where it is of another arena.
+    pub(super) fn of(self, arena: &str) -> &str {
+        arena.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -189,7 +196,29 @@ pub struct Schema {
 
 impl Schema {
     pub(super) fn text(&self, name: Name) -> &str {
-        self.arena.get(name.start as usize..name.end as usize).unwrap_or_default()
+        name.of(&self.arena)
+    }
+
+    /// The full name of a field by its place in the table; found by a search, for problems alone.
+    pub(super) fn full_field_name(&self, field: u32) -> String {
+        let name = self.fields.get(field as usize).map(|row| self.text(row.name)).unwrap_or_default();
+        let message = self.messages.iter().find(|message| message.fields.contains(&field));
+        message.map_or_else(|| name.to_owned(), |message| format!("{}.{name}", self.text(message.name)))
+    }
+
+    /// Gives back what the tables have grown beyond their rows: a schema lives as long as its snapshot.
+    pub(super) fn shrink(&mut self) {
+        self.arena.shrink_to_fit();
+        self.symbols.shrink_to_fit();
+        self.files.shrink_to_fit();
+        self.messages.shrink_to_fit();
+        self.fields.shrink_to_fit();
+        self.oneofs.shrink_to_fit();
+        self.enums.shrink_to_fit();
+        self.values.shrink_to_fit();
+        self.services.shrink_to_fit();
+        self.methods.shrink_to_fit();
+        self.extensions.shrink_to_fit();
     }
 
     /// A message type by its id, which must be of this schema.

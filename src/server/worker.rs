@@ -123,7 +123,8 @@ impl Home {
         let peer = accepted.client();
         let Some(socket) = self.open(accepted).await else { return };
         let certificate = socket.certificate().map(Arc::new);
-        let client = ClientInfo { peer, tls: matches!(socket, Socket::Tls(_)), certificate };
+        let tls = matches!(socket, Socket::Tls(_));
+        let client = ClientInfo { peer, tls, certificate, ..ClientInfo::default() };
         connection::serve(socket, self.door.open(client), self.limits, self.slot).await;
     }
 

@@ -7,7 +7,7 @@
 pub mod format;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -56,7 +56,10 @@ impl End {
 pub struct Entry {
     /// When the request came.
     pub time: SystemTime,
-    pub client: Option<SocketAddr>,
+    /// The other side of the connection; `None` on a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// The client behind it, as trusted proxies tell it.
+    pub told: Option<IpAddr>,
     pub request_id: String,
     pub method: Method,
     /// The path and the names of the query; see [`redacted`].
@@ -90,10 +93,11 @@ pub struct Entry {
 impl Entry {
     /// An entry with all that is known when a request comes.
     #[must_use]
-    pub fn new(method: Method, uri: &Uri, http_version: Version, client: Option<SocketAddr>) -> Self {
+    pub fn new(method: Method, uri: &Uri, http_version: Version, peer: Option<SocketAddr>) -> Self {
         Self {
             time: SystemTime::now(),
-            client,
+            peer,
+            told: None,
             request_id: String::new(),
             method,
             path: redacted(uri),

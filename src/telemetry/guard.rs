@@ -5,7 +5,7 @@
 //! end in time. Who decides that the process drains, and how connections are told, is the server's.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -20,6 +20,19 @@ pub struct ClientInfo {
     pub tls: bool,
     /// The certificate that it has shown, where it has and where the listener asks for one.
     pub certificate: Option<Arc<ClientCertificate>>,
+    /// Whether the other side of the connection is one of `server.trusted_proxies`.
+    pub is_proxy: bool,
+    /// The address of the client behind it, if it is one and says it.
+    pub told: Option<IpAddr>,
+}
+
+impl ClientInfo {
+    /// The address of the client as far as it is known: that of the connection, or what trusted proxies say;
+    /// IPv4 within IPv6 (RFC 4291 §2.5.5.2) is IPv4.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.told.or_else(|| self.peer.map(|peer| peer.ip().to_canonical()))
+    }
 }
 
 /// A client's certificate that the listener's `client_ca` vouches for.

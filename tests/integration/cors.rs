@@ -26,7 +26,7 @@ cors = {{ origins = ["{APP}", "http://localhost:*"] }}
 [[policies]]
 selector = "shop.v1.Shop.Get"
 auth = "none"
-cors = {{ credentials = true, max_age = "1m" }}
+cors = {{ credentials = true, max_age = "1m", headers = ["x-api-key", "Content-Type"], expose = ["X-Next", "etag"] }}
 
 [[policies]]
 selector = "shop.v1.Shop.Delete"
@@ -68,6 +68,12 @@ async fn a_preflight_is_answered_before_authentication() {
     let answer = preflight(&gateway, "/v1/items/1", "GET", "http://localhost:5173").fetch().await;
     assert_eq!(answer.header("access-control-allow-credentials"), "true");
     assert_eq!(answer.header("access-control-max-age"), "60");
+    // What is listed is told, whatever a page asks for; and nothing of networks.
+    let asking =
+        preflight(&gateway, "/v1/items/1", "GET", APP).header("access-control-request-headers", "x-evil");
+    let answer = asking.header("access-control-request-private-network", "true").fetch().await;
+    assert_eq!(answer.header("access-control-allow-headers"), "x-api-key, content-type");
+    assert_eq!(answer.header("access-control-allow-private-network"), "");
     assert!(upstream.calls().is_empty());
 }
 
@@ -94,6 +100,7 @@ async fn a_page_reads_answers_and_errors_if_it_may() {
     for name in ["grpc-status", "grpc-message", "grpc-status-details-bin", "ratelimit", "ratelimit-policy"] {
         assert!(good.header("access-control-expose-headers").contains(name), "{name}");
     }
+    assert!(good.header("access-control-expose-headers").ends_with(", x-next, etag"));
     let refused = gateway.get("/v1/items/1/changes").header("origin", APP).fetch().await;
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, APP));
     for request in [gateway.get("/v1/items/1"), gateway.get("/v1/items/1").header("origin", EVIL)] {

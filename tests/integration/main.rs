@@ -34,6 +34,7 @@ mod operation;
 mod partial;
 mod peers;
 mod product;
+mod proxies;
 mod reflection;
 mod reload;
 mod rest;

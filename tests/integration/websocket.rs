@@ -1,5 +1,6 @@
 //! WebSocket: the contract of `docs/protocols.md`, over HTTP/1.1 and HTTP/2.
 
+mod frames;
 mod hostile;
 mod product;
 
@@ -99,6 +100,24 @@ async fn many_frames_are_one_message_of_a_client_stream_each() {
 }
 
 #[tokio::test]
+async fn an_envelope_that_says_nothing_fails_the_call() {
+    let (_upstream, gateway) = behind(Script::echo()).await;
+    for frame in ["{}", r#"{"name":"a"}"#, r#"{"message":{},"end":{}}"#, "[]"] {
+        for first in [true, false] {
+            let mut socket = open(gateway.public, Version::HTTP_11, TALK, &[JSON]).await;
+            if !first {
+                socket.text(r#"{"message":{"name":"a"}}"#).await;
+                assert_eq!(socket.next_text().await, r#"{"message":{"name":"a"}}"#);
+            }
+            socket.text(frame).await;
+            let (told, closed) = socket.rest().await;
+            assert_eq!((told.len(), closed), (1, 4003), "{frame}: {told:?}");
+            assert!(told[0].starts_with(r#"{"status":{"code":3,"#), "{frame}: {told:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn protobuf_passes_as_it_is() {
     let (upstream, gateway) = behind(Script::echo()).await;
     for version in VERSIONS {
@@ -170,6 +189,7 @@ async fn what_fails_before_the_upgrade_is_a_real_answer() {
     let own = format!("http://{}", gateway.public);
     let cases: &[Refused<'_>] = &[
         ("/nowhere", &[], 404),
+        ("/v1/items/1/changes?method=DELETE", &[], 405),
         ("/v1/items/1/changes?nope=1", &[], 400),
         ("/v1/items/1/changes?size=x", &[], 400),
         ("/v1/items/1/changes", &[("origin", "https://evil.example")], 403),

@@ -5,11 +5,15 @@
 
 use std::time::Duration;
 
+use ::config::ValueKind;
+use http::HeaderName;
+
 use super::group::group;
 use super::value::PolicyValue;
 use super::{Effective, PolicyKeys, nearest, row};
 use crate::config::entry::Entry;
 use crate::config::problem::Located;
+use crate::config::read::name;
 use crate::config::table::Table;
 
 group! {
@@ -20,8 +24,26 @@ group! {
         credentials: bool = false;
         /// For how long a browser need not ask again.
         max_age: Duration = Duration::from_secs(600);
+        /// Headers of requests that pages may send beside those that browsers send unasked.
+        headers: SentNames = SentNames::Any;
+        /// Headers of answers that pages may read beside the built-in ones.
+        expose: ReadNames = ReadNames::default();
     }
 }
+
+/// `cors.headers`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SentNames {
+    /// Whatever they ask for: who may call may also say how.
+    #[default]
+    Any,
+    /// These, and no others.
+    Only(Vec<HeaderName>),
+}
+
+/// `cors.expose`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadNames(pub Vec<HeaderName>);
 
 /// `cors.origins`; without any, no page of another origin may call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,6 +124,49 @@ fn is_host(text: &str) -> bool {
 
 fn is_label(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+impl PolicyValue for SentNames {
+    fn read(entry: &Entry<'_>) -> Option<Self> {
+        match entry.value {
+            ValueKind::String(text) if text == "any" => Some(Self::Any),
+            ValueKind::String(_) if entry.variable().is_none() => {
+                entry.wrong("is no list of names", "write \"any\", or names in square brackets")
+            }
+            _ => names(entry).map(Self::Only),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Any => "\"any\"".to_owned(),
+            Self::Only(names) => show_names(names),
+        }
+    }
+}
+
+impl PolicyValue for ReadNames {
+    fn read(entry: &Entry<'_>) -> Option<Self> {
+        names(entry).map(Self)
+    }
+
+    fn show(&self) -> String {
+        show_names(&self.0)
+    }
+}
+
+fn names(entry: &Entry<'_>) -> Option<Vec<HeaderName>> {
+    let names = entry.texts(|entry, text| match text {
+        // It would mean a header of that name where cookies come along (Fetch §3.3.4).
+        "*" => entry.wrong("\"*\" is no name of a header", "write each name"),
+        text => name::header_text(entry, text),
+    })?;
+    Some(names.into_iter().map(|name| name.value).collect())
+}
+
+fn show_names(names: &[HeaderName]) -> String {
+    let names: Vec<_> = names.iter().map(HeaderName::as_str).collect();
+    format!("{names:?}")
 }
 
 impl PolicyValue for Origins {

@@ -47,6 +47,8 @@ pub enum HeaderSource {
     Fixed(FixedValue),
     /// `claim:POINTER`: a claim of the caller's token; there is no value where it has none.
     Claim(String),
+    /// `client:address`: the address of the client, as far as it is known.
+    Address,
 }
 
 /// How a name is read, for one side or the other.
@@ -57,7 +59,14 @@ impl HeaderKeys {
         let Some(mut table) = table.table("headers") else { return Self::default() };
         let keys = Self {
             request: table.located("request", |entry| HeaderEdits::read(entry, name::passing_text)),
-            response: table.located("response", |entry| HeaderEdits::read(entry, name::response_text)),
+            response: table.located("response", |entry| {
+                let edits = HeaderEdits::read(entry, name::response_text)?;
+                // Whoever asks knows where they are; their proxies need not be told by an answer.
+                if edits.tells_address() {
+                    return entry.wrong("an answer does not tell addresses", "set it in headers.request");
+                }
+                Some(edits)
+            }),
         };
         table.finish();
         keys
@@ -127,8 +136,12 @@ impl HeaderEdits {
     fn references(&self) -> impl Iterator<Item = &Located<Reference>> {
         self.set.iter().chain(&self.add).filter_map(|(_, source)| match source {
             HeaderSource::Fixed(value) => value.reference(),
-            HeaderSource::Claim(_) => None,
+            HeaderSource::Claim(_) | HeaderSource::Address => None,
         })
+    }
+
+    fn tells_address(&self) -> bool {
+        self.set.iter().chain(&self.add).any(|(_, source)| *source == HeaderSource::Address)
     }
 
     fn written(&self) -> impl Iterator<Item = &HeaderName> {
@@ -178,12 +191,15 @@ fn values(entry: &Entry<'_>, read_name: ReadName) -> Option<Vec<(HeaderName, Hea
 
 impl HeaderSource {
     fn read(entry: &Entry<'_>, key: &str) -> Option<Self> {
-        match entry.text()?.strip_prefix("claim:") {
-            Some(_) if is_secret(key) => {
-                entry.wrong("must be a secret of its own, not a claim", "write \"file:PATH\" or \"env:NAME\"")
+        match entry.text()?.split_once(':') {
+            Some(("claim" | "client", _)) if is_secret(key) => {
+                let help = "write \"file:PATH\" or \"env:NAME\"";
+                entry.wrong("must be a secret of its own, not what a caller says", help)
             }
-            Some(pointer) => name::pointer(entry, pointer).map(Self::Claim),
-            None => FixedValue::read(entry, key).map(Self::Fixed),
+            Some(("claim", pointer)) => name::pointer(entry, pointer).map(Self::Claim),
+            Some(("client", "address")) => Some(Self::Address),
+            Some(("client", _)) => entry.wrong("is nothing of a client", "write \"client:address\""),
+            _ => FixedValue::read(entry, key).map(Self::Fixed),
         }
     }
 
@@ -191,6 +207,7 @@ impl HeaderSource {
         match self {
             Self::Fixed(value) => value.show(),
             Self::Claim(pointer) => format!("\"claim:{pointer}\""),
+            Self::Address => "\"client:address\"".to_owned(),
         }
     }
 }

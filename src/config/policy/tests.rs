@@ -58,6 +58,8 @@ fn defaults_are_those_of_the_reference() {
         "cors.origins = []",
         "cors.credentials = false",
         "cors.max_age = \"10m\"",
+        "cors.headers = \"any\"",
+        "cors.expose = []",
         "rate_limit.rate = \"none\"",
         "rate_limit.burst = \"rate\"",
         "rate_limit.by = \"identity\"",

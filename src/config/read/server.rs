@@ -8,6 +8,7 @@ use super::address;
 use crate::config::entry::{Choice, Entry};
 use crate::config::model::{Accept, Admin, ClientAuth, Listen, Server, ServerTls};
 use crate::config::problem::{Located, Location};
+use crate::config::proxies::{Network, Proxies, ProxyHeader};
 use crate::config::raw::MOST_WORKERS;
 use crate::config::table::Table;
 
@@ -15,13 +16,25 @@ impl Choice for Accept {
     const WORDS: &'static [(&'static str, Self)] = &[("per-core", Self::PerCore), ("shared", Self::Shared)];
 }
 
+impl Choice for ProxyHeader {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("x-forwarded-for", Self::XForwardedFor), ("forwarded", Self::Forwarded)];
+}
+
 pub(super) fn server(root: &mut Table<'_>) -> Server {
-    let mut server = Server { listen: Vec::new(), workers: 1, accept: Accept::default(), tls: None };
+    let mut server = Server {
+        listen: Vec::new(),
+        workers: 1,
+        accept: Accept::default(),
+        tls: None,
+        proxies: Proxies::default(),
+    };
     let Some(mut table) = root.table("server") else { return server };
     server.listen = table.get("listen", listen).unwrap_or_default();
     server.workers = table.get("workers", |entry| entry.number(&(1..=MOST_WORKERS))).unwrap_or(1);
     server.accept = table.get("accept", Entry::choice).unwrap_or_default();
     server.tls = table.table("tls").and_then(tls);
+    server.proxies = proxies(&mut table);
     table.finish();
     server
 }
@@ -37,6 +50,36 @@ fn listen(entry: &Entry<'_>) -> Option<Vec<Located<Listen>>> {
         ValueKind::String(_) | ValueKind::Array(_) => entry.texts(address::listen),
         _ => entry.wrong("must be an address or a list of addresses", example),
     }
+}
+
+/// Who is believed, and by which header.
+fn proxies(table: &mut Table<'_>) -> Proxies {
+    let mut proxies = Proxies::default();
+    let trusted = table.get("trusted_proxies", |entry| {
+        entry.texts(|entry, text| match Network::parse(text) {
+            Ok(network) => Some(Some(network)),
+            Err(_) if text == "unix" => Some(None),
+            Err(why) => {
+                let help = "write a network, one address or \"unix\": \"10.0.0.0/8\", \"2001:db8::7\"";
+                entry.wrong(format!("\"{text}\" {why}"), help)
+            }
+        })
+    });
+    for network in trusted.unwrap_or_default() {
+        match network.value {
+            Some(network) => proxies.networks.push(network),
+            None => proxies.local = true,
+        }
+    }
+    let header = table.get("proxy_header", Entry::choice);
+    if header.is_some() && proxies.is_empty() && !table.has("trusted_proxies") {
+        table.wrong(
+            "`proxy_header` without `trusted_proxies`",
+            "add trusted_proxies = [\"10.0.0.0/8\"]: who may write it",
+        );
+    }
+    proxies.header = header.unwrap_or_default();
+    proxies
 }
 
 fn tls(mut table: Table<'_>) -> Option<ServerTls> {

@@ -39,6 +39,7 @@ fn its_commented_defaults_are_the_defaults() {
     assert_eq!(policy::resolve(&[&with.defaults]), policy::Policy::default());
     assert_eq!(with.collisions, without.collisions);
     assert_eq!(with.server.accept, without.server.accept);
+    assert_eq!(with.server.proxies, without.server.proxies);
     assert_eq!(with.admin.listen.value, without.admin.listen.value);
     assert_eq!(with.upstreams[0].balance.value, without.upstreams[0].balance.value);
     assert_eq!(with.upstreams[0].auto_routes, without.upstreams[0].auto_routes);

@@ -8,7 +8,6 @@ use http::header::ORIGIN;
 use http::{HeaderValue, Response};
 use tower::{Layer, Service};
 
-use super::share;
 use crate::middleware::routed::{RoutePolicy, Routed};
 use crate::protocol::Body;
 
@@ -69,7 +68,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.answered.poll(cx))?;
-        share(&this.policy.cors, this.origin.as_ref(), response.headers_mut());
+        this.policy.cors.share(this.origin.as_ref(), response.headers_mut());
         Poll::Ready(Ok(response))
     }
 }

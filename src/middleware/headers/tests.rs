@@ -43,7 +43,7 @@ fn edited(
     sent: &[(&'static str, &'static str)],
 ) -> Vec<String> {
     let mut metadata = metadata(sent);
-    Headers { request, response: Vec::new() }.edit_metadata(identity, &mut metadata);
+    Headers { request, response: Vec::new() }.edit_metadata(Known { identity, address: None }, &mut metadata);
     let mut pairs: Vec<_> =
         metadata.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
     pairs.sort();
@@ -103,7 +103,7 @@ fn answers_are_edited_alike() {
             .into_iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        headers.edit_answer(identity.as_ref(), &mut map);
+        headers.edit_answer(Known { identity: identity.as_ref(), address: None }, &mut map);
         assert_eq!(map.get("x-who").map(|value| value.to_str().unwrap()), who);
         assert!(!map.contains_key("etag"));
         assert_eq!(map.get_all("link").iter().collect::<Vec<_>>(), ["<a>", "<b>"]);

@@ -46,6 +46,11 @@ impl Gathered {
         Ok(())
     }
 
+    /// Whether there is a value of a name.
+    pub(super) fn has(&self, name: &HeaderName) -> bool {
+        self.metadata.get(name.as_str()).is_some()
+    }
+
     pub(super) fn into_metadata(self) -> Metadata {
         self.metadata
     }

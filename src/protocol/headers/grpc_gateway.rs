@@ -17,10 +17,9 @@ use crate::rpc::metadata::{GRPC_GATEWAY, is_reserved};
 use crate::telemetry::guard::ClientInfo;
 
 use super::gathered::Gathered;
-use super::is_hop_by_hop;
+use super::{FORWARDED_FOR, is_hop_by_hop};
 
 const PREFIX: &str = "grpc-metadata-";
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Headers with a meaning in HTTP (grpc-gateway `isPermanentHTTPHeader`), those aside that describe the
@@ -86,7 +85,8 @@ fn add_forwarded(head: &Parts, gathered: &mut Gathered) -> Result<(), Status> {
     }
     let peer = head.extensions.get::<ClientInfo>().and_then(|client| client.peer);
     let lists = head.headers.get_all(&FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<_> = lists.map(str::to_owned).chain(peer.map(|peer| peer.ip().to_string())).collect();
+    let hops: Vec<_> =
+        lists.map(str::to_owned).chain(peer.map(|peer| peer.ip().to_canonical().to_string())).collect();
     match HeaderValue::try_from(hops.join(", ")) {
         Ok(hops) if !hops.is_empty() => gathered.insert(FORWARDED_FOR, hops),
         _ => Ok(()),

@@ -36,7 +36,7 @@ fn pairs(metadata: &Metadata) -> Vec<String> {
 }
 
 fn both(sent: &[(&'static str, &str)], policy: &MetadataPolicy) -> [Result<Vec<String>, Status>; 2] {
-    [from_rest(&head(sent), policy), from_grpc(&headers(sent), policy)]
+    [from_rest(&head(sent), policy), from_grpc(&head(sent), policy)]
         .map(|metadata| metadata.map(|metadata| pairs(&metadata)))
 }
 
@@ -59,8 +59,40 @@ fn grpc_metadata_pass_but_for_the_transports() {
         ("content-type", "application/grpc"),
         ("proxy-authorization", "Basic x"),
     ];
-    let metadata = from_grpc(&headers(&sent), &MetadataPolicy::default()).unwrap();
+    let metadata = from_grpc(&head(&sent), &MetadataPolicy::default()).unwrap();
     assert_eq!(pairs(&metadata), ["key-bin=AAE", "x-user=a"]);
+}
+
+/// Metadata of a request from `192.0.2.7`, which is a trusted proxy or not.
+fn from_peer(is_proxy: bool, sent: &[(&'static str, &str)], policy: &MetadataPolicy) -> [Vec<String>; 2] {
+    let mut head = head(sent);
+    let peer = Some("192.0.2.7:1".parse().unwrap());
+    head.extensions.insert(ClientInfo { peer, is_proxy, ..ClientInfo::default() });
+    [from_rest(&head, policy), from_grpc(&head, policy)].map(|metadata| pairs(&metadata.unwrap()))
+}
+
+#[test]
+fn what_proxies_say_passes_from_proxies_only() {
+    let sent = [
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x-forwarded-proto", "https"),
+        ("forwarded", "for=10.0.0.1"),
+        ("x-real-ip", "10.0.0.1"),
+        ("x-original-uri", "/"),
+        ("x-envoy-external-address", "10.0.0.1"),
+        ("x-forward", "own"),
+        ("x-originals", "own"),
+    ];
+    let none = MetadataPolicy::default();
+    assert_eq!(from_peer(false, &sent, &none), [vec![], vec!["x-forward=own", "x-originals=own"]]);
+    let [rest, grpc] = from_peer(true, &sent, &none);
+    assert_eq!((rest.len(), grpc.len()), (0, sent.len() + 1));
+    let hops = ["x-forwarded-for=10.0.0.1", "x-forwarded-for=192.0.2.7"];
+    assert!(hops.iter().all(|hop| grpc.iter().any(|pair| pair == hop)), "{grpc:?}");
+    // What is listed passes, and says who said it.
+    let listed = listing(&["x-forwarded-for"], &[]);
+    assert_eq!(from_peer(false, &sent[..2], &listed), [hops, hops]);
+    assert_eq!(from_peer(false, &[], &listed), [const { Vec::<String>::new() }; 2]);
 }
 
 #[test]
@@ -133,7 +165,7 @@ fn what_is_set_replaces_every_spelling_of_it() {
         ..MetadataPolicy::default()
     };
     let sent = [("x-my-key", "a"), ("x_my-key", "b"), ("x-my_key", "c"), ("x-my-keys", "d")];
-    let mut metadata = from_grpc(&headers(&sent), &policy).unwrap();
+    let mut metadata = from_grpc(&head(&sent), &policy).unwrap();
     set_fixed(&mut metadata, &policy);
     assert_eq!(pairs(&metadata), ["x-my-key=ours", "x-my-keys=d"]);
 }
@@ -172,7 +204,7 @@ fn grpc_gateways_names_are_understood_and_cannot_be_forged() {
         "x-user=a",
     ];
     assert_eq!(pairs(&from_rest(&sent, &gateway()).unwrap()), expected);
-    let passed = from_grpc(&headers(&[("grpcgateway-cookie", "forged"), ("x-a", "1")]), &gateway());
+    let passed = from_grpc(&head(&[("grpcgateway-cookie", "forged"), ("x-a", "1")]), &gateway());
     assert_eq!(pairs(&passed.unwrap()), ["x-a=1"]);
     let wrong = from_rest(&head(&[("grpc-metadata-key-bin", "!")]), &gateway());
     assert_eq!(wrong.unwrap_err().http_status(), 400);

@@ -51,6 +51,21 @@ pub(super) enum Said {
     End,
 }
 
+/// What is wrong with a frame of a client.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It is no frame of this dialect at all.
+    Frame(Close),
+    /// It can be read, and says what nobody can act on.
+    Meaning(Status),
+}
+
+impl From<Close> for Fault {
+    fn from(close: Close) -> Self {
+        Self::Frame(close)
+    }
+}
+
 /// A frame of `transom.json`: exactly one of these.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -78,16 +93,16 @@ impl Dialect {
     }
 
     /// Reads a frame; `raw` is whether bodies of the route are raw bytes.
-    pub(super) fn read(self, frame: WsFrame, raw: bool) -> Result<Said, Close> {
+    pub(super) fn read(self, frame: WsFrame, raw: bool) -> Result<Said, Fault> {
         match (self, frame) {
             (Self::Proto, WsFrame::Binary(bytes)) => Ok(Said::Encoded(bytes)),
             (Self::Proto, _) => Ok(Said::End),
             (_, WsFrame::Binary(bytes)) if raw => Ok(Said::Body(bytes, BYTES)),
             (Self::Raw, WsFrame::Text(text)) if text.is_empty() || !raw && is_blank(&text) => Ok(Said::End),
             (Self::Raw, WsFrame::Text(text)) if raw || is_json(&text) => Ok(Said::Body(text.into(), TEXT)),
-            (Self::Raw, WsFrame::Text(_)) => Err(Close::NOT_JSON),
+            (Self::Raw, WsFrame::Text(_)) => Err(Close::NOT_JSON.into()),
             (Self::Json, WsFrame::Text(text)) => open(&text),
-            _ => Err(Close::UNSUPPORTED),
+            _ => Err(Close::UNSUPPORTED.into()),
         }
     }
 
@@ -167,14 +182,14 @@ fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-fn open(text: &Utf8Bytes) -> Result<Said, Close> {
+fn open(text: &Utf8Bytes) -> Result<Said, Fault> {
     match serde_json::from_str::<Envelope<'_>>(text) {
         Ok(Envelope::Message(json)) => Ok(Said::Body(Bytes::copy_from_slice(json.get().as_bytes()), JSON)),
         Ok(Envelope::End(_)) => Ok(Said::End),
-        Err(_) if !is_json(text) => Err(Close::NOT_JSON),
+        Err(_) if !is_json(text) => Err(Close::NOT_JSON.into()),
         Err(_) => {
             let message = "a frame of transom.json is {\"message\":…} or {\"end\":{}}";
-            Err(Close::of(&Status::invalid("WEBSOCKET_ENVELOPE", message)))
+            Err(Fault::Meaning(Status::invalid("WEBSOCKET_ENVELOPE", message)))
         }
     }
 }
@@ -190,8 +205,16 @@ fn text(json: Vec<u8>) -> Result<WsFrame, Status> {
 mod tests {
     use super::*;
 
+    /// The code that a fault is closed with.
+    fn code(fault: Fault) -> u16 {
+        match fault {
+            Fault::Frame(close) => close.code,
+            Fault::Meaning(status) => Close::of(&status).code,
+        }
+    }
+
     fn said(dialect: Dialect, text: &str) -> Result<Said, u16> {
-        dialect.read(WsFrame::text(text), false).map_err(|close| close.code)
+        dialect.read(WsFrame::text(text), false).map_err(code)
     }
 
     #[test]
@@ -203,7 +226,8 @@ mod tests {
             assert_eq!(said(raw, blank), Ok(Said::End), "{blank:?}");
         }
         assert_eq!(said(raw, "\u{a0}"), Err(1007));
-        assert_eq!(raw.read(WsFrame::text(" "), true), Ok(Said::Body(Bytes::from_static(b" "), TEXT)));
+        let blank = raw.read(WsFrame::text(" "), true).map_err(code);
+        assert_eq!(blank, Ok(Said::Body(Bytes::from_static(b" "), TEXT)));
         assert_eq!(said(raw, "{"), Err(1007));
         assert_eq!(said(json, "{\"message\": [1]}"), body("[1]", JSON));
         assert_eq!(said(json, "{\"message\":null}"), body("null", JSON));
@@ -219,8 +243,7 @@ mod tests {
             assert_eq!(said(json, text), Err(code), "{text}");
         }
         assert_eq!(said(proto, ""), Ok(Said::End));
-        let binary =
-            |dialect: Dialect, raw| dialect.read(WsFrame::binary(&b"x"[..]), raw).map_err(|close| close.code);
+        let binary = |dialect: Dialect, raw| dialect.read(WsFrame::binary(&b"x"[..]), raw).map_err(code);
         assert_eq!(binary(proto, false), Ok(Said::Encoded(Bytes::from_static(b"x"))));
         assert_eq!(binary(raw, false), Err(1003));
         assert_eq!(binary(json, true), body("x", BYTES));

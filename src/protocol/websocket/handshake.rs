@@ -2,8 +2,9 @@
 //! it, and the token that browsers can only put among the subprotocols.
 
 use http::header::{
-    self, AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    self, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts as Head;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
@@ -22,14 +23,16 @@ pub(super) const BEARER: &str = "Bearer";
 /// Methods of rules in the order in which an upgrade looks for one.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/// Whether a request asks for a WebSocket.
+/// Whether a request asks for a WebSocket. HTTP/1.0 has no upgrades, and one asked for is ignored (RFC 9110
+/// §7.8).
 #[must_use]
 pub fn is_handshake<B>(request: &Request<B>) -> bool {
     if request.version() == Version::HTTP_2 {
         let protocol = request.extensions().get::<Protocol>();
         return protocol.is_some_and(|protocol| protocol.as_str().eq_ignore_ascii_case("websocket"));
     }
-    request.method() == Method::GET
+    request.version() == Version::HTTP_11
+        && request.method() == Method::GET
         && tokens(request.headers(), &UPGRADE).any(|token| token.eq_ignore_ascii_case("websocket"))
         && tokens(request.headers(), &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
 }
@@ -136,6 +139,9 @@ pub(super) fn answer(head: &Head) -> Result<Response<Body>, Status> {
     if head.version == Version::HTTP_2 {
         return Ok(response);
     }
+    if has_content(&head.headers) {
+        return Err(content());
+    }
     let accept = accept(&head.headers)?;
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -143,6 +149,13 @@ pub(super) fn answer(head: &Head) -> Result<Response<Body>, Status> {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     Ok(response)
+}
+
+/// Whether content stands between the head and the first frame (RFC 9112 §6.3): neither side of a socket
+/// would know where it ends.
+fn has_content(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0")
 }
 
 /// `Sec-WebSocket-Accept`: the key is 16 bytes in base64, given once (RFC 6455 §4.2.1).
@@ -158,6 +171,10 @@ fn accept(headers: &HeaderMap) -> Result<HeaderValue, Status> {
 
 fn bad_key() -> Status {
     Status::invalid("WEBSOCKET_KEY", "Sec-WebSocket-Key must be 16 bytes in base64").with_http_status(400)
+}
+
+fn content() -> Status {
+    Status::invalid("WEBSOCKET_CONTENT", "the handshake of a WebSocket has no content").with_http_status(400)
 }
 
 /// "The server … MUST … send an appropriate HTTP error code (such as 426 Upgrade Required) and a

@@ -21,7 +21,7 @@ use crate::rpc::{Code, Message, Metadata, Origin, Status};
 use crate::telemetry::Draining;
 
 use super::close::Close;
-use super::dialect::{Dialect, Said};
+use super::dialect::{Dialect, Fault, Said};
 use super::liveness::{Due, Liveness, Signs};
 use super::sides::{Answer, Inbound, Outbound, Start};
 use super::socket::Socket;
@@ -227,7 +227,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Session<T> {
                 Ok(flow) => flow,
                 Err(status) => self.failed(&status),
             },
-            Err(close) => ControlFlow::Break(Some(close)),
+            Err(Fault::Frame(close)) => ControlFlow::Break(Some(close)),
+            Err(Fault::Meaning(status)) => self.failed(&status),
         }
     }
 

@@ -38,6 +38,9 @@ const FRAGMENT: usize = 16 * 1024;
 /// How long a client has to answer a close frame.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// How long a client that took nothing has to take what was on its way, and with it why it is closed.
+const CLOSING_SLOW: Duration = WRITE_STALL;
+
 /// An open socket.
 pub(super) struct Socket<T> {
     frames: WebSocketStream<Wire<T>>,
@@ -157,6 +160,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 Sent::Gone => return,
             }
         }
+        let patience = if close == Close::SLOW { CLOSING_SLOW } else { CLOSING };
         let frame = WsFrame::Close(Some(close.frame()));
         let goodbye = async {
             if self.frames.send(frame).await.is_ok() {
@@ -165,7 +169,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             // The stream of HTTP/2 ends well, and is not reset.
             self.frames.get_mut().shutdown().await
         };
-        drop(timeout(CLOSING, goodbye).await);
+        drop(timeout(patience, goodbye).await);
     }
 
     /// Sends what has not gone to a client that still takes it; what the client sends goes unheard.

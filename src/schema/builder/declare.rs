@@ -1,6 +1,5 @@
 //! Enters the declarations of one file into the tables; types stay names until all are declared.
 
-use super::resolve::{PendingField, PendingMethod};
 use super::{Builder, index};
 use crate::config::problem::{Location, Problem};
 use crate::rpc::Kind;
@@ -86,9 +85,7 @@ fn field(builder: &mut Builder, parent: &MessageDescriptor, declared: &FieldDesc
     check_field(builder, parent, declared, scope);
     let field = index(builder.schema.fields.len());
     builder.schema.fields.push(row);
-    if let Some(pending) = PendingField::of(declared, scope.full_name(declared.name()), scope.at) {
-        builder.pending.fields.push((field, pending));
-    }
+    builder.pending.field(field, declared);
 }
 
 /// Extensions have their full name, in JSON in brackets (ProtoJSON, "Extensions").
@@ -98,9 +95,7 @@ fn extension(builder: &mut Builder, declared: &FieldDescriptor, scope: Scope<'_>
     let bracketed = builder.name(&format!("[{full_name}]"));
     let name = super::Name { start: bracketed.start + 1, end: bracketed.end.saturating_sub(1) };
     let row = FieldRow { name, json_name: bracketed, ..field_row(declared, scope.features) };
-    let extendee = declared.extendee().to_owned();
-    let pending = PendingField::of(declared, full_name, scope.at);
-    builder.pending.extensions.push((extendee, row, pending));
+    builder.pending.extension(row, declared);
 }
 
 fn check_field(
@@ -252,7 +247,7 @@ fn service(builder: &mut Builder, declared: &ServiceDescriptor, scope: Scope<'_>
                 .map(http_rule::bindings)
                 .unwrap_or_default(),
         });
-        builder.pending.methods.push((method_id, PendingMethod::of(method, full_name, scope.at)));
+        builder.pending.method(method_id, method);
     }
     let methods = first..index(builder.schema.methods.len());
     let file = index(builder.schema.files.len()).saturating_sub(1);

@@ -40,8 +40,10 @@ fn readable(out: &mut String, entry: &Entry) -> fmt::Result {
     }
     write!(out, " {DIM}{:.1?} in={} out={}", entry.duration, entry.bytes_in, entry.bytes_out)?;
     write!(out, " {} {}", entry.protocol, version(entry.http_version))?;
-    if let Some(client) = entry.client {
-        write!(out, " {client}")?;
+    match (entry.told, entry.peer) {
+        (Some(client), _) => write!(out, " {client}")?,
+        (None, Some(peer)) => write!(out, " {peer}")?,
+        (None, None) => {}
     }
     write!(out, " {}{RESET}", Escaped(&entry.request_id))?;
     match entry.end {

@@ -97,7 +97,7 @@ impl Transport {
                 let mut socket = websocket::open(gateway.public, version, WATCH, &headers).await;
                 let mut found = Vec::new();
                 loop {
-                    let (opcode, payload) = socket.next().await;
+                    let (opcode, payload) = socket.message().await;
                     if opcode != websocket::BINARY {
                         return (found, payload == br#"{"status":{"code":0}}"#);
                     }

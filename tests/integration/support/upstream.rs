@@ -248,6 +248,10 @@ impl Upstream {
     /// Closes all connections, and listens no more.
     pub async fn kill(self) -> SocketAddr {
         self.accept.abort();
+        // Only then has every connection that was accepted an ear.
+        while !self.accept.is_finished() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let _ = self.state.command.send(Command::HangUp);
         while self.state.command.receiver_count() > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -267,17 +271,24 @@ async fn accept_tcp(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<
     loop {
         let (socket, _) = listener.accept().await.unwrap();
         socket.set_nodelay(true).unwrap();
-        tokio::spawn(secure(socket, tls.clone(), state.clone()));
+        // It hears what is told from now on, not first when its task runs.
+        let commands = state.command.subscribe();
+        tokio::spawn(secure(socket, tls.clone(), state.clone(), commands));
     }
 }
 
-async fn secure(socket: TcpStream, tls: Option<TlsAcceptor>, state: Arc<State>) {
+async fn secure(
+    socket: TcpStream,
+    tls: Option<TlsAcceptor>,
+    state: Arc<State>,
+    commands: broadcast::Receiver<Command>,
+) {
     match tls {
-        None => serve(socket, state).await,
+        None => serve(socket, state, commands).await,
         Some(tls) => {
             // A client that does not trust us is what some tests want.
             if let Ok(socket) = tls.accept(socket).await {
-                serve(socket, state).await;
+                serve(socket, state, commands).await;
             }
         }
     }
@@ -286,15 +297,19 @@ async fn secure(socket: TcpStream, tls: Option<TlsAcceptor>, state: Arc<State>) 
 async fn accept_unix(listener: UnixListener, state: Arc<State>) {
     loop {
         let (socket, _) = listener.accept().await.unwrap();
-        tokio::spawn(serve(socket, state.clone()));
+        let commands = state.command.subscribe();
+        tokio::spawn(serve(socket, state.clone(), commands));
     }
 }
 
-async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>) {
+async fn serve(
+    socket: impl AsyncRead + AsyncWrite + Unpin,
+    state: Arc<State>,
+    mut commands: broadcast::Receiver<Command>,
+) {
     if state.frozen.load(Ordering::Relaxed) {
         return std::future::pending().await;
     }
-    let mut commands = state.command.subscribe();
     let mut number = 0;
     state.connections.send_modify(|connections| {
         *connections += 1;

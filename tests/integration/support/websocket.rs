@@ -140,6 +140,16 @@ impl Socket {
         }
     }
 
+    /// The next message or close frame; pings are answered, as every client does by itself.
+    pub async fn message(&mut self) -> (u8, Vec<u8>) {
+        loop {
+            match self.next().await {
+                (PING, payload) => self.raw(&frame(0x80 | PONG, &payload)).await,
+                other => return other,
+            }
+        }
+    }
+
     /// The next frame: its first byte and its payload. Servers do not mask.
     pub async fn frame(&mut self) -> (u8, Vec<u8>) {
         timeout(PATIENCE, self.read()).await.expect("a frame arrives").expect("the socket is open")
@@ -176,7 +186,7 @@ impl Socket {
     pub async fn rest(&mut self) -> (Vec<String>, u16) {
         let mut texts = Vec::new();
         loop {
-            let (opcode, payload) = self.next().await;
+            let (opcode, payload) = self.message().await;
             match opcode {
                 CLOSE => return (texts, u16::from_be_bytes([payload[0], payload[1]])),
                 TEXT => texts.push(String::from_utf8(payload).unwrap()),

@@ -85,3 +85,24 @@ fn a_cookie_counts_once_and_by_its_whole_name() {
         assert_eq!(only_cookie(&head(&headers).headers, "session"), token, "{cookies:?}");
     }
 }
+
+#[test]
+fn a_handshake_has_no_content() {
+    let good = [("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")];
+    for (more, refused) in [
+        (("content-length", "0"), None),
+        (("content-length", "5"), Some(400)),
+        (("transfer-encoding", "chunked"), Some(400)),
+    ] {
+        let answer = answer(&head(&[good[0], good[1], more]));
+        assert_eq!(answer.err().map(|status| status.http_status()), refused, "{more:?}");
+    }
+}
+
+#[test]
+fn http_1_0_has_no_upgrade() {
+    for (version, expected) in [(Version::HTTP_11, true), (Version::HTTP_10, false)] {
+        let request = Request::builder().header("upgrade", "websocket").header("connection", "upgrade");
+        assert_eq!(is_handshake(&request.version(version).body(()).unwrap()), expected, "{version:?}");
+    }
+}

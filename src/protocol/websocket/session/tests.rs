@@ -120,8 +120,18 @@ async fn who_never_reads_again_is_not_waited_for() {
     client.send(WsFrame::text("{}")).await.unwrap();
     let started = Instant::now();
     session.await.unwrap();
-    assert!(started.elapsed() <= Duration::from_secs(36), "{:?}", started.elapsed());
+    assert!(started.elapsed() <= Duration::from_secs(61), "{:?}", started.elapsed());
     drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_again_in_time_hears_why_it_was_closed() {
+    let text = "x".repeat(100_000);
+    let Open { client, .. } = open(Kind::Bidi, move |_| answers(vec![text.clone(); 100], false)).await;
+    let mut client = speak(client).await;
+    client.send(WsFrame::text("{}")).await.unwrap();
+    sleep(Duration::from_secs(58)).await;
+    assert_eq!(rest(client).await, (Vec::new(), 1013));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,9 +15,11 @@ pub(super) fn write(out: &mut String, entry: &Entry) -> fmt::Result {
     out.push_str("{\"time\":\"");
     write!(out, "{}", Timestamp(entry.time))?;
     out.push('"');
-    match entry.client {
-        Some(client) => write!(out, ",\"client\":\"{client}\"")?,
-        None => out.push_str(",\"client\":null"),
+    match (entry.told, entry.peer) {
+        (Some(client), Some(peer)) => write!(out, ",\"client\":\"{client}\",\"peer\":\"{peer}\"")?,
+        (Some(client), None) => write!(out, ",\"client\":\"{client}\"")?,
+        (None, Some(peer)) => write!(out, ",\"client\":\"{peer}\"")?,
+        (None, None) => out.push_str(",\"client\":null"),
     }
     let mut object = Object { out };
     object.text("request_id", &entry.request_id)?;
