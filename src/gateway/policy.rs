@@ -256,13 +256,18 @@ fn read_options(policy: &Policy) -> ReadOptions {
     }
 }
 
+/// So many times as long as `limits.message` a message may be as JSON.
+const JSON_GROWTH: usize = 16;
+
 fn write_options(policy: &Policy) -> WriteOptions {
+    let largest = policy.limits.message.max(policy.websocket.message);
     WriteOptions {
         int64_as_number: policy.json.int64 == Int64Form::Number,
         enums_as_numbers: policy.json.enums == EnumForm::Number,
         proto_names: policy.json.names == FieldNames::Proto,
         print_defaults: policy.json.defaults == DefaultValues::Print,
         enum_strip_prefix: policy.json.enum_prefix == EnumPrefix::Strip,
+        max_length: largest.saturating_mul(JSON_GROWTH),
         ..WriteOptions::default()
     }
 }

@@ -132,7 +132,7 @@ impl<'c, 'w> Writer<'c, 'w> {
             codec,
             options,
             whole: wire,
-            out: room,
+            out: room.ending(start.saturating_add(options.max_length)),
             depth: 0,
             gathering: false,
             selection: None,
@@ -144,6 +144,7 @@ impl<'c, 'w> Writer<'c, 'w> {
             writer.begin_again(codec);
             outcome = body(&mut writer, start);
         }
+        outcome = outcome.and_then(|at| writer.bounded(at));
         *out = writer.out.into_vec(outcome.unwrap_or(start));
         outcome.map(drop).map_err(|fault| {
             let mut report = writer.report;
@@ -152,6 +153,14 @@ impl<'c, 'w> Writer<'c, 'w> {
             }
             report.into_wire_error()
         })
+    }
+
+    /// The end of the text, unless there was no room for all of it.
+    fn bounded(&mut self, at: usize) -> Outcome {
+        if self.out.is_over(at) {
+            return self.fail(format!("it is longer than {} bytes as JSON", self.options.max_length));
+        }
+        Ok(at)
     }
 
     fn begin_again(&mut self, codec: &'c Codec) {
@@ -341,6 +350,10 @@ impl<'c, 'w> Writer<'c, 'w> {
 
     fn print_defaults(&mut self, plan: &MessagePlan, absent: Range<usize>, mut at: usize) -> usize {
         for (index, field) in plan.fields.iter().enumerate().take(absent.end).skip(absent.start) {
+            // A list of empty messages is short, and what is printed of them is long.
+            if self.out.is_over(at) {
+                break;
+            }
             let selected = self.selection.is_none_or(|selection| selection.part(index).is_some());
             if selected && field.has_no_presence() {
                 at = self.label(field, at);

@@ -46,6 +46,9 @@ pub struct WriteOptions {
     pub unknown_any_as_base64: bool,
     /// How deep objects and arrays may nest; 64 by default.
     pub max_depth: usize,
+    /// How long the JSON of a message may be, in bytes; without limit by default. Names of enums and default
+    /// values that are printed have whatever length the schema gives them, so a few bytes can become much.
+    pub max_length: usize,
 }
 
 impl Default for WriteOptions {
@@ -58,6 +61,7 @@ impl Default for WriteOptions {
             enum_strip_prefix: false,
             unknown_any_as_base64: false,
             max_depth: DEFAULT_MAX_DEPTH,
+            max_length: usize::MAX,
         }
     }
 }

@@ -10,6 +10,8 @@
 #[derive(Debug)]
 pub(super) struct Room {
     bytes: Vec<u8>,
+    /// Behind this place nothing is kept any more.
+    most: usize,
 }
 
 /// The most that is made ready ahead of the place at once: little enough to be in the cache still when it
@@ -23,7 +25,20 @@ impl Room {
         let at = bytes.len();
         bytes.reserve(expected);
         bytes.resize(at + expected.min(STEP), 0);
-        (Self { bytes }, at)
+        (Self { bytes, most: usize::MAX }, at)
+    }
+
+    /// The same with an end: what is written from a place behind it is dropped, so that memory ends there too,
+    /// while places go on. Whoever writes asks at the end whether it is [over](Self::is_over).
+    pub(super) fn ending(mut self, most: usize) -> Self {
+        self.most = most;
+        self
+    }
+
+    /// Whether a place is behind the end, so that not all before it was kept.
+    #[inline]
+    pub(super) const fn is_over(&self, at: usize) -> bool {
+        at > self.most
     }
 
     /// The vector again, with what was written up to a place.
@@ -83,6 +98,9 @@ impl Room {
     pub(super) fn fill(&mut self, at: usize, most: usize, write: impl FnOnce(&mut [u8]) -> usize) -> usize {
         let end = at + most;
         if end > self.bytes.len() {
+            if self.is_over(at) {
+                return at + write(&mut vec![0; most]);
+            }
             self.bytes.resize(end + 64, 0);
         }
         at + write(self.bytes.get_mut(at..end).unwrap_or_default())
@@ -92,6 +110,9 @@ impl Room {
     #[cold]
     #[inline(never)]
     fn put_ahead(&mut self, at: usize, chunk: &[u8]) {
+        if self.is_over(at) {
+            return;
+        }
         let step = (at / 4).clamp(chunk.len() + 64, chunk.len() + STEP);
         self.bytes.resize(at + step, 0);
         if let Some(slot) = self.bytes.get_mut(at..at + chunk.len()) {
@@ -139,5 +160,28 @@ mod tests {
         let end = room.all(at, &[7; 100]);
         let end = room.fixed(end - 50, b"x");
         assert_eq!(room.into_vec(end), [&[7; 50], &b"x"[..]].concat());
+    }
+
+    #[test]
+    fn behind_the_end_nothing_is_kept_and_places_go_on() {
+        for most in [0, 1, 99, 5000] {
+            let (room, mut at) = Room::new(b"before".to_vec(), 10);
+            let mut room = room.ending(6 + most);
+            for round in 0..20_000 {
+                at = room.fixed(at, b"[]");
+                at = room.all(at, &[b'a'; 30]);
+                at = room.fill(at, 7, |slot| {
+                    slot.fill(b'f');
+                    5
+                });
+                assert_eq!(at, 6 + (round + 1) * 37);
+                assert_eq!(room.is_over(at), at > 6 + most);
+            }
+            assert!(room.bytes.len() <= 6 + most + 2 * STEP, "{}", room.bytes.len());
+            // What went back within the end is whole.
+            let at = room.fixed(6, b"x");
+            assert!(most == 0 || !room.is_over(at));
+            assert_eq!(room.into_vec(at), b"beforex");
+        }
     }
 }

@@ -122,3 +122,21 @@ async fn a_message_that_cannot_be_written_leaves_no_half_envelope() {
     assert!(array.text().starts_with(r#"[{"result":{"name":"n"}},{"error":{"code":13,"#), "{}", array.text());
     assert!(array.complete && array.text().ends_with(']'), "{}", array.text());
 }
+
+/// Two bytes of a message may be all its fields as JSON; the text has a limit of its own.
+#[tokio::test]
+async fn an_answer_that_grows_too_much_is_refused() {
+    let more = "limits = { message = \"1KiB\" }\nwebsocket = { message = \"1KiB\" }\njson = { defaults = \"print\" }";
+    for (count, fits) in [(20, true), (500, false)] {
+        let list = ListResponse { items: vec![Item::default(); count], next: String::new() };
+        let (_upstream, gateway) = scripted(more, move |_| Script::unary(wire(&list))).await;
+        let answer = gateway.get("/v1/items").fetch().await;
+        if fits {
+            assert_eq!(answer.json().as_array().unwrap().len(), count);
+        } else {
+            let refusal = (502, 13, "UPSTREAM_MESSAGE_INVALID".into(), "upstream".into());
+            assert_eq!(answer.refusal(), refusal, "{}", answer.text());
+            assert!(answer.text().contains("longer than 16384 bytes as JSON"), "{}", answer.text());
+        }
+    }
+}

@@ -7,6 +7,9 @@ use crate::transcode::options::ReadOptions;
 use crate::transcode::plan::{FieldPlan, Kind, MessagePlan, Shape};
 use crate::transcode::problem::{JsonError, Segment, excerpt};
 
+/// How much memory the paths of one text may take, in bytes. Deep in a message a few bytes of JSON make a long path.
+const MOST: usize = 1 << 20;
+
 /// The paths in the names of the .proto file, in the order of the text. They stop at fields that a mask
 /// cannot look into: repeated ones, maps, Any and the other well-known types (google.aip.dev/161).
 pub(in crate::transcode) fn field_paths(
@@ -21,6 +24,7 @@ pub(in crate::transcode) fn field_paths(
         lexer: Lexer::new(json, options.max_depth),
         prefix: String::new(),
         paths: Vec::new(),
+        size: 0,
     };
     let plan = codec.message_plan(message);
     match walk.object(plan).and_then(|()| walk.lexer.finish()) {
@@ -36,6 +40,8 @@ struct Walk<'c, 'j> {
     /// The path of the object at hand, with a dot at its end.
     prefix: String,
     paths: Vec<String>,
+    /// The memory that they take.
+    size: usize,
 }
 
 impl Walk<'_, '_> {
@@ -68,7 +74,7 @@ impl Walk<'_, '_> {
     fn field(&mut self, field: &FieldPlan) -> Outcome {
         let inner = field.message.filter(|_| field.kind == Kind::Message && field.shape == Shape::Singular);
         let Some(inner) = inner.filter(|_| self.lexer.token() == b'{') else {
-            self.paths.push(format!("{}{}", self.prefix, field.name));
+            self.add(field)?;
             return self.lexer.skip();
         };
         let before = (self.prefix.len(), self.paths.len());
@@ -77,8 +83,18 @@ impl Walk<'_, '_> {
         self.prefix.truncate(before.0);
         if self.paths.len() == before.1 {
             // An empty object sets the message itself.
-            self.paths.push(format!("{}{}", self.prefix, field.name));
+            self.add(field)?;
         }
+        Ok(())
+    }
+
+    fn add(&mut self, field: &FieldPlan) -> Outcome {
+        let path = format!("{}{}", self.prefix, field.name);
+        self.size += size_of::<String>() + path.len();
+        if self.size > MOST {
+            return self.lexer.fail("the body sets more fields than a mask of 1 MiB can name");
+        }
+        self.paths.push(path);
         Ok(())
     }
 }

@@ -154,21 +154,21 @@ impl<'c> Reader<'c, '_> {
                 Some(paths) => self.put_paths(&paths),
                 None => return self.lexer.fail("the text is no valid field mask"),
             },
-            Kind::Struct | Kind::Value | Kind::ListValue => return self.text_json(field.kind),
             Kind::Wrapper => return self.text_wrapped(field),
-            _ => return self.lexer.fail("a message of this type has no text form"),
+            _ => return self.text_json(field),
         }
         Ok(())
     }
 
-    /// Struct, Value and ListValue are JSON texts themselves.
-    fn text_json(&mut self, kind: Kind) -> Outcome {
-        match kind {
-            Kind::Struct => self.structure()?,
-            Kind::ListValue => self.list_value()?,
-            _ => self.dynamic_value()?,
+    /// The other well-known types are JSON texts themselves: Struct, Value, ListValue, Any and Empty.
+    fn text_json(&mut self, field: &FieldPlan) -> Outcome {
+        match field.message.map(|id| self.codec.message_plan(id)) {
+            Some(plan) if field.kind != Kind::Message || plan.is_empty_type() => {
+                self.body(field.kind, plan)?;
+                self.lexer.finish()
+            }
+            _ => self.lexer.fail("a message of this type has no text form"),
         }
-        self.lexer.finish()
     }
 
     fn text_wrapped(&mut self, field: &'c FieldPlan) -> Outcome {

@@ -333,9 +333,9 @@ fn text_that_is_no_value_is_refused() {
         ("value", "1 2"),
         ("list", ""),
         ("child", "{}"),
-        ("any", "{}"),
+        ("any", "[]"),
         ("counts", "{}"),
-        ("empty", "{}"),
+        ("empty", ""),
         ("duration", "1"),
     ];
     for (field, text) in wrong {

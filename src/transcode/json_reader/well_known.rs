@@ -49,8 +49,9 @@ impl<'c> Reader<'c, '_> {
         Ok(())
     }
 
-    pub(super) fn put_paths(&mut self, paths: &[Vec<u8>]) {
-        for path in paths {
+    /// Paths with commas between them.
+    pub(super) fn put_paths(&mut self, paths: &[u8]) {
+        for path in paths.split(|byte| *byte == b',').filter(|path| !path.is_empty()) {
             self.put_text(TEXT, path);
         }
     }

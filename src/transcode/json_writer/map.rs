@@ -76,21 +76,21 @@ impl<'c, 'w> Writer<'c, 'w> {
         contents: &[Cursor<'w>],
         start: usize,
     ) -> Outcome {
-        let mut last = HashMap::with_capacity(contents.len());
-        let mut keys = Vec::with_capacity(contents.len());
+        // An empty entry takes three bytes on the wire, so keys are read twice and not kept.
+        let mut last = HashMap::new();
         for (position, content) in contents.iter().enumerate() {
             let entry = self.read_entry(fields, *content)?;
             let key = map_key(fields, entry.key)?;
             if !entry.is_unknown() {
                 last.insert(key, position);
             }
-            keys.push(key);
         }
         self.enter()?;
         let mut at = start;
         let first_key = self.keys.len();
-        for (position, (key, content)) in keys.iter().zip(contents).enumerate() {
-            if last.get(key) == Some(&position) {
+        for (position, content) in contents.iter().enumerate() {
+            let key = map_key(fields, self.read_entry(fields, *content)?.key)?;
+            if last.get(&key) == Some(&position) {
                 at = self.entry(fields, *content, at)?;
             }
         }

@@ -99,6 +99,12 @@ fn well_known_types_have_their_text_forms() {
         ("nullValue=null", "{}"),
         ("nothing=NULL_VALUE", r#"{"nothing":null}"#),
         ("anything=[1]", r#"{"anything":[1]}"#),
+        ("empty={}", r#"{"empty":{}}"#),
+        ("any={}", r#"{"any":{}}"#),
+        (
+            r#"anys={"@type":"x/test.All","maybe":1}&anys={}"#,
+            r#"{"anys":[{"@type":"x/test.All","maybe":1},{}]}"#,
+        ),
     ] {
         assert_eq!(bound(query).as_deref(), Ok(expected), "{query}");
     }
@@ -113,9 +119,10 @@ fn well_known_types_have_their_text_forms() {
         "value=",
         "value=x",
         "list={}",
-        "any={}",
+        "any={\"a\":1}",
+        "any={} {}",
         "empty=",
-        "empty={}",
+        "empty={\"a\":1}",
         "child=",
         "child={}",
         "children={}",
