@@ -11,6 +11,8 @@
 //! - It writes two durations that were merged into seconds and nanoseconds of two signs, which no text can say.
 //! - It refuses a field on the wire in another wire type than declared, which is an unknown field.
 //! - It knows no editions; what it says of the same messages in proto2 and proto3 is taken in their place.
+//! - buffa takes a message with a length for a field that is declared delimited; to us, as to protobuf's own parsers,
+//!   that is another wire type, and so an unknown field. Edition 2023 is asked about proto2's messages, which agree.
 //! - buffa prints a float in a wrapper with the digits of a double.
 //! - Maps have no order in either; theirs are compared as sets.
 

@@ -350,12 +350,9 @@ impl<'c, 'w> Writer<'c, 'w> {
 
     fn print_defaults(&mut self, plan: &MessagePlan, absent: Range<usize>, mut at: usize) -> usize {
         for (index, field) in plan.fields.iter().enumerate().take(absent.end).skip(absent.start) {
-            // A list of empty messages is short, and what is printed of them is long.
-            if self.out.is_over(at) {
-                break;
-            }
             let selected = self.selection.is_none_or(|selection| selection.part(index).is_some());
-            if selected && field.has_no_presence() {
+            // A list of empty messages is short, and what is printed of them is long.
+            if selected && field.has_no_presence() && !self.out.is_over(at) {
                 at = self.label(field, at);
                 at = self.default_value(field, at);
             }

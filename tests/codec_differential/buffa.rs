@@ -51,23 +51,21 @@ proptest! {
         prop_assert_eq!(normal(&BOTH.write(name, &ours).unwrap()), normal(&BOTH.write(name, &theirs).unwrap()));
     }
 
-    /// Edition 2023 has what the others have, under the same numbers: delimited messages, open and closed enums,
-    /// fields with and without presence.
+    /// Edition 2023 has what proto2 has, under the same numbers: delimited messages, open and closed enums, fields
+    /// with and without presence.
     #[test]
     fn it_agrees_about_edition_2023(tape in prop::collection::vec(any::<u8>(), 0..400)) {
         let name = "protobuf_test_messages.editions.TestAllTypesEdition2023";
-        for origin in ["protobuf_test_messages.proto2.TestAllTypesProto2", "protobuf_test_messages.proto3.TestAllTypesProto3"] {
-            let message = Tape(tape.iter()).message(&BOTH.descriptor(origin), 0);
-            let wire = message.encode_to_vec();
-            match (BOTH.write(name, &wire), write(name, &wire)) {
-                (Ok(ours), Ok(theirs)) => {
-                    let back = BOTH.read(name, &theirs).unwrap_or_else(|error| panic!("{error}: {theirs}"));
-                    prop_assert_eq!(normal(&ours), normal(&BOTH.write(name, &back).unwrap()));
-                    let read = read(name, &ours).unwrap_or_else(|error| panic!("{error}: {ours}"));
-                    prop_assert_eq!(normal(&BOTH.write(name, &read).unwrap()), normal(&ours));
-                }
-                (ours, theirs) => prop_assert_eq!(ours.is_err(), theirs.is_err(), "{:?} {:?}", ours, theirs),
+        let origin = BOTH.descriptor("protobuf_test_messages.proto2.TestAllTypesProto2");
+        let wire = Tape(tape.iter()).message(&origin, 0).encode_to_vec();
+        match (BOTH.write(name, &wire), write(name, &wire)) {
+            (Ok(ours), Ok(theirs)) => {
+                let back = BOTH.read(name, &theirs).unwrap_or_else(|error| panic!("{error}: {theirs}"));
+                prop_assert_eq!(normal(&ours), normal(&BOTH.write(name, &back).unwrap()));
+                let read = read(name, &ours).unwrap_or_else(|error| panic!("{error}: {ours}"));
+                prop_assert_eq!(normal(&BOTH.write(name, &read).unwrap()), normal(&ours));
             }
+            (ours, theirs) => prop_assert_eq!(ours.is_err(), theirs.is_err(), "{:?} {:?}", ours, theirs),
         }
     }
 }
