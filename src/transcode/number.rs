@@ -1,6 +1,10 @@
 //! Numbers of JSON texts (RFC 8259 §6), exactly: no integer passes through a double, and a float is
 //! rounded once.
 
+mod quotient;
+
+use quotient::quotient;
+
 /// What is wrong with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadNumber {
@@ -36,6 +40,8 @@ pub(super) struct Decimal<'t> {
 
 /// So many digits fit 64 bits, whatever they are.
 const SAFE_DIGITS: usize = 19;
+/// All whole numbers up to this one are exact doubles.
+const MOST_EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
 /// Exponents are known exactly within these bounds; no number of a sane length is near them.
 const EXPONENT_BOUND: i64 = 1 << 40;
 
@@ -128,7 +134,7 @@ impl<'t> Decimal<'t> {
 /// A number as a double, rounded once.
 #[inline]
 pub(super) fn double(number: &Decimal<'_>) -> Result<f64, BadNumber> {
-    let exact = number.exact(1 << f64::MANTISSA_DIGITS).and_then(|(mantissa, scale)| {
+    let exact = number.exact(MOST_EXACT).and_then(|(mantissa, scale)| {
         // Both are exact doubles, so one operation rounds once (Clinger's fast path).
         #[expect(clippy::cast_precision_loss, reason = "it has at most 53 bits")]
         let mantissa = mantissa as f64;
@@ -196,11 +202,13 @@ pub(super) fn plain_double(text: &[u8], start: usize) -> Option<(f64, usize)> {
     if point == first || leading_zero || no_fraction || matches!(text.get(end), Some(b'e' | b'E')) {
         return None;
     }
-    if end - first > SAFE_DIGITS || mantissa > 1 << f64::MANTISSA_DIGITS {
-        return Some((parse(text.get(start..end)?)?, end));
-    }
+    let safe = end - first - usize::from(end != point) <= SAFE_DIGITS;
     #[expect(clippy::cast_precision_loss, reason = "it has at most 53 bits")]
-    let value = mantissa as f64 / *POWERS.get(scale)?;
+    let value = match mantissa {
+        _ if !safe => return Some((parse(text.get(start..end)?)?, end)),
+        0..=MOST_EXACT => mantissa as f64 / *POWERS.get(scale)?,
+        _ => quotient(mantissa, scale)?,
+    };
     Some((if negative { -value } else { value }, end))
 }
 

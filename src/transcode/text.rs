@@ -17,9 +17,7 @@ pub(super) fn write_string(
     let mut at = out.byte(at, b'"');
     let (mut from, mut left) = (start, len);
     loop {
-        let chunk = Chunk::at(source, from);
-        let plain = chunk.plain_ascii();
-        out.put(at, &chunk.bytes(), 0);
+        let plain = copy_chunk(out, at, source, from).plain_ascii();
         if left <= plain {
             return Some(out.byte(at + left, b'"'));
         }
@@ -28,6 +26,18 @@ pub(super) fn write_string(
             return write_special(out, at, source, from, from + left);
         }
     }
+}
+
+/// Puts the chunk at a place into the output, and gives it to be looked at.
+#[inline]
+fn copy_chunk(out: &mut Room, at: usize, source: &[u8], from: usize) -> Chunk {
+    let chunk = Chunk::at(source, from);
+    match source.get(from..).and_then(<[u8]>::first_chunk::<{ scan::CHUNK }>) {
+        // From memory to memory: bytes put together from two words would wait for both to be stored.
+        Some(bytes) => out.put(at, bytes, 0),
+        None => out.put(at, &chunk.bytes(), 0),
+    };
+    chunk
 }
 
 /// The rest of a string from its first character on that is escaped or not ASCII.
@@ -41,10 +51,9 @@ fn write_special(out: &mut Room, at: usize, source: &[u8], start: usize, end: us
             from += 1;
             continue;
         }
-        let chunk = Chunk::at(source, from);
+        let chunk = copy_chunk(out, at, source, from);
         let plain = chunk.plain().min(end - from);
         ascii &= chunk.is_ascii();
-        out.put(at, &chunk.bytes(), 0);
         (at, from) = (at + plain, from + plain);
     }
     let is_text = ascii || is_utf8(source.get(start..end).unwrap_or_default());

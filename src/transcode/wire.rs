@@ -356,19 +356,26 @@ pub(super) fn put_fixed64(out: &mut Vec<u8>, tag: Tag, value: u64) {
     put(out, u128::from(tag.bytes) | (u128::from(value) << (8 * tag_len)), tag_len + 8);
 }
 
-/// The bytes copied at once; strings are mostly shorter.
-const COPY: usize = 32;
-
-/// Appends `source[start..end]`. Given the bytes around, a short copy needs no loop.
+/// Appends `source[start..end]`. Given the bytes around, a short copy needs no loop, and most strings are short.
 #[inline]
 pub(super) fn put_slice(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) {
-    match source.get(start..).and_then(<[u8]>::first_chunk::<COPY>) {
-        Some(chunk) if end - start <= COPY => {
+    match end - start {
+        ..=32 => put_chunk::<32>(out, source, start, end),
+        33..=64 => put_chunk::<64>(out, source, start, end),
+        _ => out.extend_from_slice(source.get(start..end).unwrap_or_default()),
+    }
+}
+
+/// Appends `source[start..end]`, at most `N` bytes, in one copy of fixed size where the source has so many.
+#[inline]
+fn put_chunk<const N: usize>(out: &mut Vec<u8>, source: &[u8], start: usize, end: usize) {
+    match source.get(start..).and_then(<[u8]>::first_chunk::<N>) {
+        Some(chunk) => {
             let len = out.len() + (end - start);
             out.extend_from_slice(chunk);
             out.truncate(len);
         }
-        _ => out.extend_from_slice(source.get(start..end).unwrap_or_default()),
+        None => out.extend_from_slice(source.get(start..end).unwrap_or_default()),
     }
 }
 
