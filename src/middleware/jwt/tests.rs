@@ -200,6 +200,33 @@ fn a_remembered_token_still_expires() {
     assert_eq!(verify(&block, &token, NOW + 90).map(drop), Err("has expired"));
 }
 
+/// A refusal is not remembered, and what was verified has begun, whatever the clock says later.
+#[test]
+fn a_clock_that_jumps_harms_nobody_when_it_is_right_again() {
+    let issuer = Issuer::new();
+    let block = issuer.block(|_| {});
+    let token = issuer.token(&header(), &with(&json!({ "iat": NOW })));
+    for (now, outcome) in
+        [(NOW, Ok(())), (NOW + 3_600, Err("has expired")), (NOW, Ok(())), (NOW - 3_600, Ok(()))]
+    {
+        assert_eq!(verify(&block, &token, now).map(drop), outcome, "{now}");
+    }
+    let fresh = issuer.block(|_| {});
+    assert_eq!(verify(&fresh, &token, NOW - 3_600).map(drop), Err("is not valid yet"));
+    verify(&fresh, &token, NOW).unwrap();
+}
+
+#[test]
+fn a_clock_at_either_end_of_time_overflows_nothing() {
+    let issuer = Issuer::new();
+    let block = issuer.block(|spec| spec.leeway = Duration::MAX);
+    let token = issuer.token(&header(), &claims());
+    verify(&block, &token, 0).unwrap();
+    assert_eq!(verify(&block, &token, u64::MAX).map(drop), Err("has expired"));
+    let strict = issuer.block(|spec| spec.max_lifetime = Some(Duration::from_secs(3_600)));
+    assert_eq!(verify(&strict, &token, 0).map(drop), Err("is valid for too long"));
+}
+
 #[test]
 fn whatever_is_sent_is_refused_and_no_more() {
     let block = Issuer::new().block(|_| {});
